@@ -1,0 +1,456 @@
+"""Everything the product can refuse, as exceptions: each one a fact, each with one stable wire code.
+
+    BrandDayError
+    ├── RequestRefused                  the request itself is wrong: send another one
+    │   ├── MalformedJson               400
+    │   ├── IdempotencyKeyMissing       400
+    │   ├── RouteNotFound               404
+    │   ├── MethodNotAllowed            405
+    │   ├── BodyTooLarge                413
+    │   ├── ValidationFailed            422
+    │   └── IdempotencyKeyReused        422
+    ├── AccessRefused                   the caller may not do this
+    │   ├── Unauthenticated             401
+    │   ├── Forbidden                   403
+    │   ├── NotEligible                 403
+    │   ├── ChallengeRequired           403
+    │   └── TicketInvalid               403
+    ├── NotFound                        there is no such thing, or it is not yours: the two look the same
+    │   ├── CampaignNotFound            404
+    │   ├── ReservationNotFound         404
+    │   └── CouponNotFound              404
+    ├── CampaignClosed                  the campaign does not sell at this moment
+    │   ├── CampaignNotStarted          409
+    │   ├── CampaignPaused              409
+    │   ├── CampaignEnded               409
+    │   └── CampaignNotPublished        409
+    ├── StockRefused                    no unit for this shopper
+    │   ├── SoldOut                     409
+    │   ├── AllHeld                     409
+    │   └── ShopperLimitReached         409
+    ├── ReservationRefused              the reservation is not in a state that allows this
+    │   ├── ReservationExpired          409
+    │   ├── ReservationReleased         409
+    │   ├── ReservationAlreadyConfirmed 409
+    │   └── HoldNotExtendable           409
+    ├── CouponRefused                   the coupon cannot be used like this
+    │   ├── CouponExpired               409
+    │   ├── CouponExhausted             409
+    │   ├── CouponLocked                409
+    │   └── NotCombinable               409
+    ├── OperatorRefused                 an operator's act does not fit what is there
+    │   ├── CampaignChangeRefused       409
+    │   ├── CampaignConflict            409
+    │   └── RestockConflict             409
+    └── ServiceRefused                  our side: the same request may work later
+        ├── RateLimited                 429
+        ├── InternalError               500
+        └── TemporarilyOverloaded       503
+
+The texts shown to people (English and Simplified Chinese) are in `messages.py`; a test walks this tree and fails
+when an error has no text, no documentation in `docs/api.md`, or no place in the drawing above.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, NamedTuple
+
+type Param = str | int | bool | tuple[str, ...] | None
+
+
+class FieldError(NamedTuple):
+    """One place in the input that is wrong.
+
+    `pointer` is a JSON pointer into the body (`/quantity`; `""` is the whole body), or `header:Name` for a
+    header. `rule` names the broken rule and selects the text in `messages.py`; `params` are the values that text
+    mentions. Never put the refused value itself into `params`: it may be a secret.
+    """
+
+    pointer: str
+    rule: str
+    params: Mapping[str, Param] = {}
+
+
+class BrandDayError(Exception):
+    """A refusal; give the facts in `takes` as keywords: `raise SoldOut(sku="HERO-1")`.
+
+    `retry_after_ms` is set when the same request can succeed after about that long; `errors` names what is wrong
+    in the input. Raises `TypeError` when the facts are not exactly those in `takes`, so that no text lacks one.
+    """
+
+    status: ClassVar[int]
+    title: ClassVar[str]
+    takes: ClassVar[frozenset[str]] = frozenset()
+    code: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        cls.code = _snake_case(cls.__name__)
+
+    def __init__(
+        self, *, retry_after_ms: int | None = None, errors: Iterable[FieldError] = (), **params: Param
+    ) -> None:
+        if params.keys() != self.takes:
+            raise TypeError(f"{type(self).__name__} takes {sorted(self.takes)}, got {sorted(params)}")
+        super().__init__(self.code)
+        self.retry_after_ms = retry_after_ms
+        self.errors = tuple(errors)
+        self.params: dict[str, Param] = params
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{name}={value!r}" for name, value in self.params.items())
+        return f"{self.code} {facts}".rstrip()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.retry_after_ms, self.errors, self.params)
+
+
+def every_error() -> Iterator[type[BrandDayError]]:
+    """Every error that can be raised, in the order of the drawing above (the groups are left out)."""
+    for group in BrandDayError.__subclasses__():
+        yield from group.__subclasses__()
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _rebuild(
+    kind: type[BrandDayError],
+    retry_after_ms: int | None,
+    errors: tuple[FieldError, ...],
+    params: dict[str, Param],
+) -> BrandDayError:
+    return kind(retry_after_ms=retry_after_ms, errors=errors, **params)
+
+
+# --- the request itself is wrong ----------------------------------------------------------------------------
+
+
+class RequestRefused(BrandDayError):
+    """The request itself is wrong; sending it again as it is cannot help."""
+
+
+class MalformedJson(RequestRefused):
+    """The body is not one JSON document (or holds NaN, a repeated name, or bytes that are not UTF-8)."""
+
+    status = 400
+    title = "The body is not valid JSON"
+
+
+class IdempotencyKeyMissing(RequestRefused):
+    """A request that changes something came without an `Idempotency-Key` header."""
+
+    status = 400
+    title = "Idempotency-Key is missing"
+
+
+class RouteNotFound(RequestRefused):
+    """No route has this path."""
+
+    status = 404
+    title = "No such route"
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, but not with this method. `allowed`: the methods it has."""
+
+    status = 405
+    title = "Method not allowed"
+    takes = frozenset({"allowed"})
+
+
+class BodyTooLarge(RequestRefused):
+    """The body is larger than `limit_bytes`."""
+
+    status = 413
+    title = "The body is too large"
+    takes = frozenset({"limit_bytes"})
+
+
+class ValidationFailed(RequestRefused):
+    """The input is well-formed but not acceptable; `errors` names every place."""
+
+    status = 422
+    title = "The input is not acceptable"
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """The key was used before for another request."""
+
+    status = 422
+    title = "Idempotency-Key was used for another request"
+
+
+# --- the caller may not -------------------------------------------------------------------------------------
+
+
+class AccessRefused(BrandDayError):
+    """The caller may not do this."""
+
+
+class Unauthenticated(AccessRefused):
+    """There is no valid token."""
+
+    status = 401
+    title = "A valid token is needed"
+
+
+class Forbidden(AccessRefused):
+    """The token lacks the scope `needs`."""
+
+    status = 403
+    title = "The token does not allow this"
+    takes = frozenset({"needs"})
+
+
+class NotEligible(AccessRefused):
+    """The campaign is not for this shopper.
+
+    `requirement` is `member_tier`, `new_customer`, `region` or `channel`; `accepted` are the values that would do.
+    """
+
+    status = 403
+    title = "This campaign is not open to you"
+    takes = frozenset({"requirement", "accepted"})
+
+
+class ChallengeRequired(AccessRefused):
+    """The shopper has to solve a challenge first."""
+
+    status = 403
+    title = "A challenge has to be solved first"
+
+
+class TicketInvalid(AccessRefused):
+    """The waiting-room ticket is missing, forged, used or over."""
+
+    status = 403
+    title = "The ticket is not valid"
+
+
+# --- there is no such thing ---------------------------------------------------------------------------------
+
+
+class NotFound(BrandDayError):
+    """There is no such thing, or it belongs to somebody else: callers cannot tell the two apart."""
+
+
+class CampaignNotFound(NotFound):
+    """No published campaign has this id (for operators: no campaign at all)."""
+
+    status = 404
+    title = "No such campaign"
+
+
+class ReservationNotFound(NotFound):
+    """No reservation of this shopper has this id."""
+
+    status = 404
+    title = "No such reservation"
+
+
+class CouponNotFound(NotFound):
+    """No coupon of this shopper has this code."""
+
+    status = 404
+    title = "No such coupon"
+
+
+# --- the campaign does not sell now -------------------------------------------------------------------------
+
+
+class CampaignClosed(BrandDayError):
+    """The campaign exists but does not sell at this moment."""
+
+
+class CampaignNotStarted(CampaignClosed):
+    """The sale opens at `starts_at` (RFC 3339); `retry_after_ms` is the time until then."""
+
+    status = 409
+    title = "The sale has not started"
+    takes = frozenset({"starts_at"})
+
+
+class CampaignPaused(CampaignClosed):
+    """An operator has paused the sale."""
+
+    status = 409
+    title = "The sale is paused"
+
+
+class CampaignEnded(CampaignClosed):
+    """The sale ended at `ended_at` (RFC 3339)."""
+
+    status = 409
+    title = "The sale has ended"
+    takes = frozenset({"ended_at"})
+
+
+class CampaignNotPublished(CampaignClosed):
+    """The act needs a published campaign, and this one is a draft."""
+
+    status = 409
+    title = "The campaign is not published"
+
+
+# --- no unit for this shopper -------------------------------------------------------------------------------
+
+
+class StockRefused(BrandDayError):
+    """There is no unit for this shopper."""
+
+
+class SoldOut(StockRefused):
+    """Every unit of `sku` is sold; only a restock would change it."""
+
+    status = 409
+    title = "Sold out"
+    takes = frozenset({"sku"})
+
+
+class AllHeld(StockRefused):
+    """Every unsold unit of `sku` is in somebody's cart; `retry_after_ms` says when one may come back."""
+
+    status = 409
+    title = "All units are in carts at the moment"
+    takes = frozenset({"sku"})
+
+
+class ShopperLimitReached(StockRefused):
+    """The shopper would own more than `limit` units; `owned` are theirs already; `per` is `sku` or `campaign`."""
+
+    status = 409
+    title = "Your limit is reached"
+    takes = frozenset({"limit", "owned", "per"})
+
+
+# --- the reservation's state does not allow this ------------------------------------------------------------
+
+
+class ReservationRefused(BrandDayError):
+    """The reservation is not in a state that allows this."""
+
+
+class ReservationExpired(ReservationRefused):
+    """The hold ran out; `refund_due` is true when this answers a payment, which has to be given back."""
+
+    status = 409
+    title = "The reservation has expired"
+    takes = frozenset({"refund_due"})
+
+
+class ReservationReleased(ReservationRefused):
+    """The reservation was cancelled; `refund_due` as in `ReservationExpired`."""
+
+    status = 409
+    title = "The reservation was cancelled"
+    takes = frozenset({"refund_due"})
+
+
+class ReservationAlreadyConfirmed(ReservationRefused):
+    """The reservation is paid: by another order, or before this act; `refund_due` as in `ReservationExpired`."""
+
+    status = 409
+    title = "The reservation is already confirmed"
+    takes = frozenset({"refund_due"})
+
+
+class HoldNotExtendable(ReservationRefused):
+    """The campaign offers no extension."""
+
+    status = 409
+    title = "The hold cannot be extended"
+
+
+# --- the coupon cannot be used like this --------------------------------------------------------------------
+
+
+class CouponRefused(BrandDayError):
+    """The coupon cannot be used like this."""
+
+
+class CouponExpired(CouponRefused):
+    """The coupon was valid until `ended_at` (RFC 3339)."""
+
+    status = 409
+    title = "The coupon has expired"
+    takes = frozenset({"ended_at"})
+
+
+class CouponExhausted(CouponRefused):
+    """The coupon has been used as often as it may be."""
+
+    status = 409
+    title = "The coupon is used up"
+
+
+class CouponLocked(CouponRefused):
+    """The coupon is locked by another order of the shopper; `retry_after_ms` says when the lock ends."""
+
+    status = 409
+    title = "The coupon is in use"
+
+
+class NotCombinable(CouponRefused):
+    """The coupon does not combine with another promotion on the order."""
+
+    status = 409
+    title = "The coupon cannot be combined"
+
+
+# --- an operator's act does not fit -------------------------------------------------------------------------
+
+
+class OperatorRefused(BrandDayError):
+    """An operator's act does not fit what is there."""
+
+
+class CampaignChangeRefused(OperatorRefused):
+    """The change touches what is frozen, or does not fit the campaign's status; `errors` names each place."""
+
+    status = 409
+    title = "The campaign cannot be changed like this"
+
+
+class CampaignConflict(OperatorRefused):
+    """Somebody else changed the campaign meanwhile; `version` is the one that is there now."""
+
+    status = 409
+    title = "The campaign was changed meanwhile"
+    takes = frozenset({"version"})
+
+
+class RestockConflict(OperatorRefused):
+    """The restock id was used before for another SKU or quantity."""
+
+    status = 409
+    title = "The restock id was used for another restock"
+    takes = frozenset({"restock_id"})
+
+
+# --- our side -----------------------------------------------------------------------------------------------
+
+
+class ServiceRefused(BrandDayError):
+    """Our side could not do it now; the same request may work later."""
+
+
+class RateLimited(ServiceRefused):
+    """The caller sends more than it may."""
+
+    status = 429
+    title = "Too many requests"
+
+
+class InternalError(ServiceRefused):
+    """Something failed that we did not foresee; the log has it under the request id."""
+
+    status = 500
+    title = "Something went wrong on our side"
+
+
+class TemporarilyOverloaded(ServiceRefused):
+    """The database throttled, conflicted or timed out; nothing is half done, the same key may be tried again."""
+
+    status = 503
+    title = "Too busy at the moment"
