@@ -1,0 +1,1 @@
+"""Brand Day: a serverless promotion and flash-sale backend."""

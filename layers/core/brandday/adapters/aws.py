@@ -1,0 +1,111 @@
+"""The only maker of AWS clients, and the one place where AWS's trouble becomes an error of ours.
+
+A client never retries by itself: a retried write may be the second one, and a shopper's request has no time
+for it. The edge answers 503 with Retry-After instead, and the caller's repetition is safe because every write
+is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from brandday.domain.errors import TemporarilyOverloaded
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+_OVERLOADED = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+CONDITION_FAILED = "ConditionalCheckFailedException"
+TRANSACTION_CANCELED = "TransactionCanceledException"
+_CONDITION_FAILED_REASON = "ConditionalCheckFailed"
+
+
+def dynamodb_client(timeout_ms: int) -> "DynamoDBClient":
+    """A DynamoDB client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("dynamodb", config=_config(timeout_ms))
+
+
+def sqs_client(timeout_ms: int) -> "SQSClient":
+    """An SQS client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("sqs", config=_config(timeout_ms))
+
+
+@contextmanager
+def overload_translated() -> Iterator[None]:
+    """Turn throttles, transaction conflicts and time-outs into TemporarilyOverloaded.
+
+    A failed condition is no overload and passes as it is, also when another item of the same transaction was
+    busy: it is the more certain answer of the two.
+    """
+    try:
+        yield
+    except ClientError as error:
+        if is_overload(error):
+            raise TemporarilyOverloaded from error
+        raise
+    except (NoConnection, HTTPClientError) as error:
+        raise TemporarilyOverloaded from error
+
+
+def is_overload(error: ClientError) -> bool:
+    """Whether AWS was too busy to answer, rather than refusing what was asked."""
+    code = error_code(error)
+    if code == TRANSACTION_CANCELED:
+        reasons = cancellation_reasons(error)
+        return _CONDITION_FAILED_REASON not in reasons and not _OVERLOADED.isdisjoint(reasons)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code in _OVERLOADED or status >= 500
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's name for what went wrong."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def cancellation_reasons(error: ClientError) -> list[str]:
+    """Why each item of a cancelled transaction failed, in the order they were sent; "None" for those that did
+    not.
+    """
+    return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
+
+
+def is_condition_failure(error: ClientError) -> bool:
+    """Whether a write or a transaction was refused by a condition of its own."""
+    code = error_code(error)
+    if code == TRANSACTION_CANCELED:
+        return _CONDITION_FAILED_REASON in cancellation_reasons(error)
+    return code == CONDITION_FAILED
+
+
+def _config(timeout_ms: int) -> Config:
+    seconds = timeout_ms / 1000
+    return Config(
+        connect_timeout=seconds,
+        read_timeout=seconds,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+        max_pool_connections=10,
+    )

@@ -1,0 +1,1 @@
+"""What is declared from outside: the environment of a function and campaign documents."""

@@ -1,0 +1,29 @@
+"""Time as the domain knows it: whole milliseconds since the epoch, and RFC 3339 text at the edges.
+
+Integers compare and add without surprises, and a sale's boundary is exact to the millisecond.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def from_datetime(moment: datetime) -> int:
+    """Epoch milliseconds of an aware `moment`; what is finer than a millisecond is cut off."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_rfc3339(text: str) -> int:
+    """Epoch milliseconds of RFC 3339 `text` with an offset; ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    return from_datetime(moment)
+
+
+def to_rfc3339(moment_ms: int) -> str:
+    """`moment_ms` as RFC 3339 in UTC with three decimals: 2026-11-08T16:00:00.000Z."""
+    seconds, milliseconds = divmod(moment_ms, 1000)
+    whole = _EPOCH + timedelta(seconds=seconds)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"

@@ -1,0 +1,1 @@
+"""Where requests and records come in: parse, call one use case, answer."""
