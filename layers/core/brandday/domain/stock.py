@@ -1,0 +1,547 @@
+"""Stock: who owns which unit, and why no unit is ever sold twice or lost.
+
+A campaign's units are split over *shards*. A shard is one item that counts its free units **and** holds the
+records of the shoppers who took the others, so taking a unit and recording who took it is one conditional write.
+Everything here is pure: rules over shard images, and *protocols* (generators) that yield the reads and writes
+they need and return an outcome. The runtime drives them against DynamoDB; the interleaving check in the tests
+drives the very same generators against every possible order of events.
+
+Why it is right:
+
+1. Every write states the records it saw (``before``) and fails as a whole if one of them has changed, so each
+   shard moves from one consistent state to the next: ``free + held + sold == capacity + restocked`` per slot.
+2. A shopper has one *home shard*, computed from the shopper's name. Every new attempt writes the home record on
+   condition of the home record it saw, so a shopper's attempts are serialised there. A claim that had to be
+   placed in another shard (overflow) leaves a pointer in the home record in the same transaction.
+3. An entry only moves forward: ``held -> extended -> confirmed | expired | cancelled``. Nothing that was released
+   becomes live again; a late payment starts a new attempt. So what a protocol has read of a released claim stays
+   true, however long it takes to act on it. A hold that is past its time but not yet marked could still be
+   confirmed, therefore it is marked first, before a new attempt is made.
+4. Every entry and pointer carries its *attempt*: the claim's time in milliseconds, and always higher than any
+   attempt of that shopper seen before. Without it a released claim and a new one in the same shard look the same
+   to a slow request, and the shopper ends up with two (tests/concurrency/test_interleavings.py finds it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from brandday.domain.shard import (
+    CANCELLED,
+    CONFIRMED,
+    EXPIRED,
+    EXTENDED,
+    HELD,
+    POINTER,
+    RELEASED,
+    Entry,
+    RecordChange,
+    Shard,
+    ShardWrite,
+    Written,
+    apply,
+    decode_record,
+    encode_entry,
+    encode_record,
+    is_restock_mark,
+)
+
+MAX_RACES = 3
+"""How often one request tries again after another write of the same record came first."""
+
+FORGET_AFTER_MS = 15 * 60 * 1000
+"""Released records are kept at least this long: far beyond any request's life and any clock's error."""
+
+
+# --- Effects: what a protocol asks of whoever drives it ---------------------------------------------------
+
+
+class Read(NamedTuple):
+    """Read these shards; answered with a tuple of ``Shard`` in the same order."""
+
+    shards: tuple[int, ...]
+    consistent: bool = False
+
+
+class Write(NamedTuple):
+    """Do one write; answered with ``Written`` or ``Refused``."""
+
+    write: ShardWrite
+
+
+class WriteBoth(NamedTuple):
+    """Do two writes or neither; answered with ``Written`` or ``Lost``."""
+
+    home: ShardWrite
+    away: ShardWrite
+
+
+type Effect = Read | Write | WriteBoth
+type Protocol[Outcome] = Generator[Effect, Any, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is fixed about a campaign's claims: how long holds last (milliseconds) and what shards can hold."""
+
+    hold_ms: int
+    extended_ms: int
+    capacity: Callable[[str, int], int]
+
+    def expires_at(self, entry: Entry) -> int:
+        """Return when a held entry lapses, in epoch milliseconds."""
+        return entry.attempt + (self.extended_ms if entry.state == EXTENDED else self.hold_ms)
+
+    def is_due(self, entry: Entry, now: int) -> bool:
+        """Whether this is a hold whose time is over; it may still be unmarked."""
+        return entry.is_held and self.expires_at(entry) <= now
+
+
+class Claim(NamedTuple):
+    """An entry together with the shard that has it."""
+
+    shard: int
+    entry: Entry
+
+
+# --- Outcomes ---------------------------------------------------------------------------------------------
+
+
+class Granted(NamedTuple):
+    """The units are the shopper's."""
+
+    claim: Claim
+
+
+class Replayed(NamedTuple):
+    """This very request (same idempotency key) was granted before."""
+
+    claim: Claim
+
+
+class Resumed(NamedTuple):
+    """The shopper holds units of this SKU already, from another request."""
+
+    claim: Claim
+
+
+class KeyReused(NamedTuple):
+    """The idempotency key belongs to a request for something else."""
+
+
+class LimitReached(NamedTuple):
+    """With these units the shopper would own more than allowed; ``owned`` counts held and bought units."""
+
+    limit: int
+    owned: int
+
+
+class NothingFree(NamedTuple):
+    """No free unit was found where one was looked for."""
+
+
+class LostRace(NamedTuple):
+    """Others were faster on the same items; trying again may succeed."""
+
+
+type ClaimOutcome = Granted | Replayed | Resumed | KeyReused | LimitReached | NothingFree | LostRace
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """A shopper's wish for ``quantity`` units of ``slot``.
+
+    ``order_id`` is given when a late payment takes units again: then the entry is confirmed at once, and a live
+    hold of the same SKU is not resumed, because it is another purchase.
+    """
+
+    name: str
+    home: int
+    slot: str
+    quantity: int
+    tag: str
+    now: int
+    slot_limit: int
+    limit: int
+    order_id: str | None = None
+
+    def entry(self, known: Iterable[Entry] = ()) -> Entry:
+        """Return the new entry; its attempt is higher than all ``known`` ones."""
+        attempt = max([self.now, *(entry.attempt + 1 for entry in known)])
+        state = HELD if self.order_id is None else CONFIRMED
+        return Entry(state, self.slot, self.quantity, attempt, self.tag, self.order_id)
+
+
+# --- Rules ------------------------------------------------------------------------------------------------
+
+
+def first_take(request: ClaimRequest, terms: Terms) -> ShardWrite:
+    """Return the write that succeeds if the shopper has no record at home and enough is free there."""
+    return ShardWrite(
+        request.home,
+        (RecordChange(request.name, None, encode_entry(request.entry())),),
+        {request.slot: -request.quantity},
+        {request.slot: terms.capacity(request.slot, request.home)},
+    )
+
+
+def judge(request: ClaimRequest, standing: Sequence[Claim], terms: Terms) -> ClaimOutcome | None:
+    """Return the answer that the shopper's standing already decides, or None if units may be taken."""
+    for claim in standing:
+        if claim.entry.tag == request.tag:
+            same = claim.entry.slot == request.slot and claim.entry.quantity == request.quantity
+            return Replayed(claim) if same else KeyReused()
+    live = [claim for claim in standing if claim.entry.units and not terms.is_due(claim.entry, request.now)]
+    if request.order_id is None:
+        for claim in live:
+            if claim.entry.slot == request.slot and claim.entry.is_held:
+                return Resumed(claim)
+    owned = sum(claim.entry.units for claim in live)
+    owned_of_slot = sum(claim.entry.units for claim in live if claim.entry.slot == request.slot)
+    if owned_of_slot + request.quantity > request.slot_limit:
+        return LimitReached(request.slot_limit, owned_of_slot)
+    if owned + request.quantity > request.limit:
+        return LimitReached(request.limit, owned)
+    return None
+
+
+def keep(entries: Iterable[Entry], slot: str, live_pointers: frozenset[int], terms: Terms, now: int) -> list[Entry]:
+    """Return what stays of a shopper's record when a new attempt for ``slot`` is added.
+
+    All holds that are due are marked expired, or a late payment could still confirm one and the shopper would own
+    more than the limit. Pointers of the slot to released claims go, and of the released entries of the slot the
+    latest stays, so that its reservation can still be looked up.
+    """
+    kept: list[Entry] = []
+    released: Entry | None = None
+    for entry in entries:
+        if terms.is_due(entry, now):
+            entry = entry._replace(state=EXPIRED)
+        if entry.slot == slot and entry.state in RELEASED:
+            if released is None or released.attempt < entry.attempt:
+                released = entry
+        elif entry.slot != slot or entry.state != POINTER or entry.attempt in live_pointers:
+            kept.append(entry)
+    return kept if released is None else [*kept, released]
+
+
+def take(
+    shard: Shard, request: ClaimRequest, added: Entry, live_pointers: frozenset[int], terms: Terms
+) -> ShardWrite | None:
+    """Return the write that gives the shopper the units of ``added`` in ``shard``, or None if too few are free.
+
+    When too few are free, holds of other shoppers that are due give theirs back in the same write, so a unit is on
+    sale again the moment its hold lapses, not when somebody has swept.
+    """
+    own, free = _add(shard, request, added, live_pointers, terms)
+    changes = [own]
+    missing = -(shard.free.get(request.slot, terms.capacity(request.slot, shard.number)) + free[request.slot])
+    for name in _names_due(shard, terms, request.now):
+        if missing <= 0:
+            break
+        record = decode_record(shard.records[name])
+        lapsed = _mark_due(record, terms, request.now)
+        given = _freed(record, lapsed)
+        if name != request.name and given.get(request.slot):
+            changes.append(RecordChange(name, shard.records[name], encode_record(lapsed)))
+            missing -= given[request.slot]
+            for slot, units in given.items():
+                free[slot] = free.get(slot, 0) + units
+    return None if missing > 0 else _shard_write(shard.number, changes, free, terms)
+
+
+def point(
+    home: Shard, request: ClaimRequest, pointer: Entry, live_pointers: frozenset[int], terms: Terms
+) -> ShardWrite:
+    """Return the write that makes the home record point to a claim in another shard; it takes no units."""
+    own, free = _add(home, request, pointer, live_pointers, terms)
+    return _shard_write(home.number, [own], free, terms)
+
+
+def _add(
+    shard: Shard, request: ClaimRequest, added: Entry, live_pointers: frozenset[int], terms: Terms
+) -> tuple[RecordChange, dict[str, int]]:
+    before = shard.records.get(request.name)
+    old = decode_record(before)
+    new = [*keep(old, request.slot, live_pointers, terms, request.now), added]
+    return RecordChange(request.name, before, encode_record(new)), _freed(old, new)
+
+
+def _names_due(shard: Shard, terms: Terms, now: int) -> list[str]:
+    return list(dict.fromkeys(name for name, entry in shard.entries() if terms.is_due(entry, now)))
+
+
+def _freed(old: Iterable[Entry], new: Iterable[Entry]) -> dict[str, int]:
+    """Return the units per slot that a record gives back (or takes, if negative) when it changes."""
+    freed: dict[str, int] = {}
+    for entry in old:
+        freed[entry.slot] = freed.get(entry.slot, 0) + entry.units
+    for entry in new:
+        freed[entry.slot] = freed.get(entry.slot, 0) - entry.units
+    return freed
+
+
+def _shard_write(number: int, changes: Iterable[RecordChange], free: Mapping[str, int], terms: Terms) -> ShardWrite:
+    moved = {slot: delta for slot, delta in free.items() if delta}
+    return ShardWrite(number, tuple(changes), moved, {slot: terms.capacity(slot, number) for slot in moved})
+
+
+def _mark_due(entries: Iterable[Entry], terms: Terms, now: int) -> list[Entry]:
+    return [entry._replace(state=EXPIRED) if terms.is_due(entry, now) else entry for entry in entries]
+
+
+def expire_due(shard: Shard, terms: Terms, now: int) -> ShardWrite | None:
+    """Return the write that gives back every hold of the shard whose time is over, or None if there is none."""
+    changes: list[RecordChange] = []
+    free: dict[str, int] = {}
+    for name in _names_due(shard, terms, now):
+        record = decode_record(shard.records[name])
+        lapsed = _mark_due(record, terms, now)
+        changes.append(RecordChange(name, shard.records[name], encode_record(lapsed)))
+        for slot, units in _freed(record, lapsed).items():
+            free[slot] = free.get(slot, 0) + units
+    return _shard_write(shard.number, changes, free, terms) if changes else None
+
+
+def next_due(shard: Shard, terms: Terms) -> int | None:
+    """Return when the shard's next hold lapses (epoch milliseconds), or None if it has no hold."""
+    return min((terms.expires_at(entry) for _, entry in shard.entries() if entry.is_held), default=None)
+
+
+def forget_released(
+    shard: Shard, released_pointers: frozenset[tuple[str, int]], terms: Terms, now: int
+) -> ShardWrite | None:
+    """Return the write that drops records of which nothing is live, once they are old enough; None if there are none.
+
+    ``released_pointers`` are the ``(name, attempt)`` of pointers whose claim is known to be released. Attempts are
+    times, so a shopper who comes back later still gets a higher one than any that was forgotten.
+    """
+    oldest = now - FORGET_AFTER_MS - max(terms.hold_ms, terms.extended_ms)
+    changes = []
+    for name, text in shard.records.items():
+        if not is_restock_mark(name) and all(
+            entry.attempt < oldest
+            and (entry.state in RELEASED or (entry.state == POINTER and (name, entry.attempt) in released_pointers))
+            for entry in decode_record(text)
+        ):
+            changes.append(RecordChange(name, text, None))
+    return ShardWrite(shard.number, tuple(changes), {}, {}) if changes else None
+
+
+# --- Protocols --------------------------------------------------------------------------------------------
+
+
+def claim(
+    request: ClaimRequest,
+    terms: Terms,
+    *,
+    write_first: bool,
+    elsewhere: Callable[[], tuple[int, ...]],
+) -> Protocol[ClaimOutcome]:
+    """Claim units for a shopper: one write when all goes well, a transaction only when the home shard is empty.
+
+    ``write_first`` says that the first write is likely to succeed; otherwise the home shard is read before.
+    ``elsewhere`` names the few shards worth a look once the home shard is known to be empty.
+    """
+    if write_first and terms.capacity(request.slot, request.home) >= request.quantity:
+        result = yield Write(first_take(request, terms))
+        if isinstance(result, Written):
+            return Granted(Claim(request.home, request.entry()))
+        home: Shard = result.image
+    else:
+        (home,) = yield Read((request.home,))
+        if request.name in home.records:
+            # An answer about the shopper's own claim must not be a moment old.
+            (home,) = yield Read((request.home,), True)
+    for _ in range(MAX_RACES):
+        record = decode_record(home.records.get(request.name))
+        standing = yield from _standing(request.name, record, home.number, terms, request.now)
+        decided = judge(request, standing, terms)
+        if decided is not None:
+            return decided
+        live_pointers = frozenset(found.entry.attempt for found in standing if found.entry.units)
+        added = request.entry([*record, *(found.entry for found in standing)])
+        write = take(home, request, added, live_pointers, terms)
+        if write is None:
+            return (yield from _claim_elsewhere(request, home, standing, terms, elsewhere()))
+        result = yield Write(write)
+        if isinstance(result, Written):
+            return Granted(Claim(home.number, added))
+        home = result.image
+    return LostRace()
+
+
+def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: int) -> Protocol[tuple[Claim, ...]]:
+    """Return all claims that a home record stands for, following its pointers and marking what is due there.
+
+    A due hold in another shard must be marked before it counts as released (point 3 of the module's argument).
+    """
+    found = [Claim(home, entry) for entry in record if entry.state != POINTER]
+    pointers = [(entry.shard, entry.attempt) for entry in record if entry.shard is not None]
+    if pointers:
+        images: tuple[Shard, ...] = yield Read(tuple(sorted({shard for shard, _ in pointers})), True)
+        shards = {image.number: image for image in images}
+        for shard, attempt in pointers:
+            away = shards[shard]
+            while (entry := find(away, name, attempt)) is not None:
+                if not terms.is_due(entry, now):
+                    found.append(Claim(shard, entry))
+                    break
+                mark = _move(away, name, entry, entry._replace(state=EXPIRED), terms)
+                result = yield Write(mark)
+                away = _after(away, mark) if isinstance(result, Written) else result.image
+    return tuple(found)
+
+
+def _claim_elsewhere(
+    request: ClaimRequest, home: Shard, standing: Sequence[Claim], terms: Terms, candidates: tuple[int, ...]
+) -> Protocol[ClaimOutcome]:
+    if not candidates:
+        return NothingFree()
+    images: tuple[Shard, ...] = yield Read(candidates)
+    live_pointers = frozenset(found.entry.attempt for found in standing if found.entry.units)
+    for away in images:
+        known = [entry for shard in (home, away) for entry in decode_record(shard.records.get(request.name))]
+        added = request.entry([*known, *(found.entry for found in standing)])
+        write = take(away, request, added, frozenset(), terms)
+        if write is None:
+            continue
+        pointer = added._replace(state=POINTER, order_id=None, shard=away.number)
+        result = yield WriteBoth(point(home, request, pointer, live_pointers, terms), write)
+        return Granted(Claim(away.number, added)) if isinstance(result, Written) else LostRace()
+    return NothingFree()
+
+
+def find(shard: Shard, name: str, attempt: int) -> Entry | None:
+    """Return a shopper's entry of that attempt in a shard (never the pointer), or None."""
+    for entry in decode_record(shard.records.get(name)):
+        if entry.attempt == attempt and entry.state != POINTER:
+            return entry
+    return None
+
+
+def _move(shard: Shard, name: str, old: Entry, new: Entry, terms: Terms) -> ShardWrite:
+    """Return the write that replaces one entry and gives back the units it no longer takes."""
+    before = shard.records[name]
+    after = encode_record(new if entry == old else entry for entry in decode_record(before))
+    return _shard_write(shard.number, [RecordChange(name, before, after)], _freed([old], [new]), terms)
+
+
+class Changed(NamedTuple):
+    """The claim is as it was asked to be; ``replayed`` if it had been before."""
+
+    claim: Claim
+    replayed: bool
+
+
+class Missing(NamedTuple):
+    """There is no such claim."""
+
+
+class NotPossible(NamedTuple):
+    """The claim's state does not allow what was asked; nothing was changed, or a lapsed hold was given back."""
+
+    claim: Claim
+
+
+type ChangeOutcome = Changed | Missing | NotPossible | LostRace
+
+
+class ClaimRef(NamedTuple):
+    """Where a claim is: its own shard, the shopper's name and the attempt."""
+
+    shard: int
+    name: str
+    attempt: int
+
+
+def look_up(ref: ClaimRef, terms: Terms, now: int) -> Protocol[Claim | None]:
+    """Return a claim as it stands at ``now``; a hold past its time is reported as expired."""
+    (shard,) = yield Read((ref.shard,), True)
+    entry = find(shard, ref.name, ref.attempt)
+    if entry is None:
+        return None
+    return Claim(ref.shard, entry._replace(state=EXPIRED) if terms.is_due(entry, now) else entry)
+
+
+def confirm(ref: ClaimRef, order_id: str, terms: Terms, now: int, *, reclaim: bool) -> Protocol[ChangeOutcome]:
+    """Make a hold a sale. With ``reclaim`` a hold that is late but not yet marked is still confirmed.
+
+    ``NotPossible`` with an expired claim is the caller's cue for the late-payment policy.
+    """
+
+    def goal(entry: Entry) -> Entry | None:
+        if entry.state == CONFIRMED:
+            return entry if entry.order_id == order_id else None
+        if terms.is_due(entry, now) and not reclaim:
+            return None
+        return entry._replace(state=CONFIRMED, order_id=order_id) if entry.is_held else None
+
+    return (yield from _change(ref, goal, terms, now))
+
+
+def cancel(ref: ClaimRef, terms: Terms, now: int) -> Protocol[ChangeOutcome]:
+    """Give a hold back before it is paid; repeatable."""
+
+    def goal(entry: Entry) -> Entry | None:
+        if entry.state == CANCELLED:
+            return entry
+        if terms.is_due(entry, now):
+            return None
+        return entry._replace(state=CANCELLED) if entry.is_held else None
+
+    return (yield from _change(ref, goal, terms, now))
+
+
+def extend(ref: ClaimRef, terms: Terms, now: int) -> Protocol[ChangeOutcome]:
+    """Extend a hold once, when payment begins; repeatable without extending it again."""
+
+    def goal(entry: Entry) -> Entry | None:
+        if terms.is_due(entry, now) or not entry.is_held:
+            return None
+        return entry._replace(state=EXTENDED)
+
+    return (yield from _change(ref, goal, terms, now))
+
+
+def _change(ref: ClaimRef, goal: Callable[[Entry], Entry | None], terms: Terms, now: int) -> Protocol[ChangeOutcome]:
+    (shard,) = yield Read((ref.shard,), True)
+    for _ in range(MAX_RACES):
+        entry = find(shard, ref.name, ref.attempt)
+        if entry is None:
+            return Missing()
+        wanted = goal(entry)
+        if wanted == entry:
+            return Changed(Claim(ref.shard, entry), replayed=True)
+        if wanted is None and not terms.is_due(entry, now):
+            return NotPossible(Claim(ref.shard, entry))
+        # What is asked comes too late: the answer "expired" has to be final before it is given.
+        result = yield Write(_move(shard, ref.name, entry, wanted or entry._replace(state=EXPIRED), terms))
+        if isinstance(result, Written):
+            if wanted is None:
+                return NotPossible(Claim(ref.shard, entry._replace(state=EXPIRED)))
+            return Changed(Claim(ref.shard, wanted), replayed=False)
+        shard = result.image
+    return LostRace()
+
+
+def expire(number: int, terms: Terms, now: int) -> Protocol[int | None]:
+    """Give back all due holds of a shard; return when its next hold lapses, or None if it has no other."""
+    (shard,) = yield Read((number,), True)
+    while True:
+        write = expire_due(shard, terms, now)
+        if write is None:
+            return next_due(shard, terms)
+        result = yield Write(write)
+        if isinstance(result, Written):
+            return next_due(_after(shard, write), terms)
+        shard = result.image
+
+
+def _after(shard: Shard, write: ShardWrite) -> Shard:
+    after = apply(shard, write)
+    if after is None:  # the database has just accepted this very write on this very image
+        raise AssertionError("a write was accepted that its own rules refuse")
+    return after
