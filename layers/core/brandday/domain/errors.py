@@ -47,8 +47,8 @@
         ├── InternalError               500
         └── TemporarilyOverloaded       503
 
-The texts shown to people (English and Simplified Chinese) are in `messages.py`; a test walks this tree and fails
-when an error has no text, no documentation in `docs/api.md`, or no place in the drawing above.
+The texts shown to people (English and Simplified Chinese) are in `messages.py`; a test walks this tree and
+fails when an error has no text, no documentation in `docs/api.md`, or no place in the drawing above.
 """
 
 import re
@@ -62,8 +62,8 @@ class FieldError(NamedTuple):
     """One place in the input that is wrong.
 
     `pointer` is a JSON pointer into the body (`/quantity`; `""` is the whole body), or `header:Name` for a
-    header. `rule` names the broken rule and selects the text in `messages.py`; `params` are the values that text
-    mentions. Never put the refused value itself into `params`: it may be a secret.
+    header. `rule` names the broken rule and selects the text in `messages.py`; `params` are the values that
+    text mentions. Never put the refused value itself into `params`: it may be a secret.
     """
 
     pointer: str
@@ -74,13 +74,15 @@ class FieldError(NamedTuple):
 class BrandDayError(Exception):
     """A refusal; give the facts in `takes` as keywords: `raise SoldOut(sku="HERO-1")`.
 
-    `retry_after_ms` is set when the same request can succeed after about that long; `errors` names what is wrong
-    in the input. Raises `TypeError` when the facts are not exactly those in `takes`, so that no text lacks one.
+    `retry_after_ms` is set when the same request can succeed after about that long; the raiser may know
+    better than `wait_ms` of the class. `errors` names what is wrong in the input. Raises `TypeError` when
+    the facts are not exactly those in `takes`, so that no text ever lacks one.
     """
 
     status: ClassVar[int]
     title: ClassVar[str]
     takes: ClassVar[frozenset[str]] = frozenset()
+    wait_ms: ClassVar[int | None] = None
     code: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
@@ -92,7 +94,7 @@ class BrandDayError(Exception):
         if params.keys() != self.takes:
             raise TypeError(f"{type(self).__name__} takes {sorted(self.takes)}, got {sorted(params)}")
         super().__init__(self.code)
-        self.retry_after_ms = retry_after_ms
+        self.retry_after_ms = self.wait_ms if retry_after_ms is None else retry_after_ms
         self.errors = tuple(errors)
         self.params: dict[str, Param] = params
 
@@ -206,7 +208,7 @@ class Forbidden(AccessRefused):
 class NotEligible(AccessRefused):
     """The campaign is not for this shopper.
 
-    `requirement` is `member_tier`, `new_customer`, `region` or `channel`; `accepted` are the values that would do.
+    `requirement` is `member_tier`, `new_customer`, `region` or `channel`; `accepted` are what would do.
     """
 
     status = 403
@@ -276,6 +278,7 @@ class CampaignPaused(CampaignClosed):
 
     status = 409
     title = "The sale is paused"
+    wait_ms = 5000
 
 
 class CampaignEnded(CampaignClosed):
@@ -313,11 +316,12 @@ class AllHeld(StockRefused):
 
     status = 409
     title = "All units are in carts at the moment"
+    wait_ms = 5000
     takes = frozenset({"sku"})
 
 
 class ShopperLimitReached(StockRefused):
-    """The shopper would own more than `limit` units; `owned` are theirs already; `per` is `sku` or `campaign`."""
+    """The shopper would own more than `limit` units per `per` (`sku`, `campaign`); `owned` are theirs now."""
 
     status = 409
     title = "Your limit is reached"
@@ -348,7 +352,7 @@ class ReservationReleased(ReservationRefused):
 
 
 class ReservationAlreadyConfirmed(ReservationRefused):
-    """The reservation is paid: by another order, or before this act; `refund_due` as in `ReservationExpired`."""
+    """The reservation is paid, perhaps by another order; `refund_due` as in `ReservationExpired`."""
 
     status = 409
     title = "The reservation is already confirmed"
@@ -389,6 +393,7 @@ class CouponLocked(CouponRefused):
 
     status = 409
     title = "The coupon is in use"
+    wait_ms = 5000
 
 
 class NotCombinable(CouponRefused):
@@ -440,6 +445,7 @@ class RateLimited(ServiceRefused):
 
     status = 429
     title = "Too many requests"
+    wait_ms = 1000
 
 
 class InternalError(ServiceRefused):
@@ -447,10 +453,12 @@ class InternalError(ServiceRefused):
 
     status = 500
     title = "Something went wrong on our side"
+    wait_ms = 1000
 
 
 class TemporarilyOverloaded(ServiceRefused):
-    """The database throttled, conflicted or timed out; nothing is half done, the same key may be tried again."""
+    """The database throttled, conflicted or timed out; nothing is half done, the same key may try again."""
 
     status = 503
     title = "Too busy at the moment"
+    wait_ms = 500
