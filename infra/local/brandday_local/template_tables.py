@@ -1,0 +1,31 @@
+"""The tables of `template.yaml` as arguments of CreateTable, so that tests cannot drift from what is deployed."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
+
+# What a table *is*. The rest of a table's properties (backups, encryption, tags) means nothing to an engine that
+# keeps its data in memory.
+_SHAPE = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "StreamSpecification")
+
+
+def table_shape(logical_id: str, template: Path = TEMPLATE) -> dict[str, Any]:
+    """Return CreateTable's arguments, but for the name, for the table called `logical_id` in the template."""
+    # The round-trip loader is the one that reads CloudFormation's !Ref and !Sub without being told about them.
+    resources = YAML().load(template)["Resources"]
+    properties = resources[logical_id]["Properties"]
+    shape = {key: _plain(properties[key]) for key in _SHAPE if key in properties}
+    if "StreamSpecification" in shape:  # CloudFormation's has no switch: to name the view is to turn it on
+        shape["StreamSpecification"]["StreamEnabled"] = True
+    return shape
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    return node
