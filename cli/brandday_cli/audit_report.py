@@ -1,0 +1,52 @@
+"""How the audit's findings are shown: tables for people, one JSON document for programs."""
+
+import json
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from brandday_cli.audit_rules import Findings
+
+MOST_SHOWN = 50
+"""Violations listed on a terminal; ``--json`` has all of them."""
+
+
+def to_json(findings: Findings) -> str:
+    """Return ``{"ok", "violations", "pools"}`` as one line of JSON."""
+    return json.dumps(
+        {
+            "ok": findings.ok,
+            "violations": [violation.as_json() for violation in findings.violations],
+            "pools": [pool.as_json() for pool in findings.pools],
+        },
+        ensure_ascii=False,
+    )
+
+
+def to_text(campaign_id: str, findings: Findings) -> RenderableType:
+    """Return what a terminal shows: the pools, each violation, and the verdict in one line."""
+    pools = Table(title=f"Stock of {campaign_id}", title_justify="left")
+    pools.add_column("SKU")
+    for heading in ("initial", "restocked", "free", "held", "sold"):
+        pools.add_column(heading, justify="right")
+    for pool in findings.pools:
+        units = (pool.initial, pool.restocked, pool.free, pool.held, pool.sold)
+        pools.add_row(pool.sku, *(f"{number:,}" for number in units))
+    parts: list[RenderableType] = [pools]
+    parts += [Text(f"note: {note}", style="yellow") for note in findings.notes]
+    if findings.ok:
+        parts.append(
+            Text("free + held + sold == initial + restocked in every shard. All promises hold.", style="green")
+        )
+        return Group(*parts)
+    table = Table(title=f"{len(findings.violations):,} violations", title_justify="left", title_style="bold red")
+    for heading in ("code", "shard", "SKU", "shopper", "what is wrong"):
+        table.add_column(heading)
+    for violation in findings.violations[:MOST_SHOWN]:
+        shard = "" if violation.shard is None else str(violation.shard)
+        table.add_row(violation.code, shard, violation.sku or "", violation.shopper or "", violation.detail)
+    parts.append(table)
+    if len(findings.violations) > MOST_SHOWN:
+        parts.append(Text(f"... and {len(findings.violations) - MOST_SHOWN:,} more; --json lists them all."))
+    return Group(*parts)
