@@ -1,0 +1,89 @@
+"""The AWS emulator (ministack): started on the loopback address, and the only AWS that anything here ever talks to."""
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from brandday_local.ports import LOOPBACK
+from brandday_local.processes import Service
+
+REGION = "us-east-1"
+ACCESS_KEY = "local"
+SECRET_KEY = "local"  # noqa: S105 - the emulator takes any
+READY_SECONDS = 60.0
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    """Environment of every program that may call AWS: nothing of the user's own AWS settings, one explicit endpoint."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("AWS_", "SAM_"))}
+    binaries = str(Path(sys.executable).parent)
+    return kept | {
+        # `sam build` wants the Python of the template's runtime first on the path: the one that runs this
+        "PATH": os.pathsep.join([binaries, kept.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(Path(sys.prefix)),
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",  # there is no API limit to spare
+        "NO_PROXY": ",".join(filter(None, [kept.get("NO_PROXY"), LOOPBACK, "localhost"])),
+    }
+
+
+def start(port: int, folder: Path) -> Service:
+    """Start the emulator and wait until it answers; RuntimeError with its log if it does not."""
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    endpoint_url = f"http://{LOOPBACK}:{port}"
+    settings = {
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "LAMBDA_EXECUTOR": "local",  # functions are processes here, not containers
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "0",
+        "STATE_DIR": str(folder / "state"),
+        "TMPDIR": str(scratch),
+        "LOG_LEVEL": "INFO",
+    }
+    service = Service.start(
+        "emulator", [sys.executable, "-m", "ministack"], environment(endpoint_url) | settings, folder / "emulator.log"
+    )
+    try:
+        wait_for(f"{endpoint_url}/_ministack/health", service, READY_SECONDS)
+    except BaseException:
+        service.stop()
+        raise
+    return service
+
+
+def wait_for(url: str, service: Service, seconds: float, headers: Mapping[str, str] | None = None) -> None:
+    """Wait until a GET of the address is answered with 200; RuntimeError with what was seen if it never is."""
+    deadline = time.monotonic() + seconds
+    seen = "no answer"
+    while time.monotonic() < deadline:
+        if service.ended():
+            raise RuntimeError(f"the {service.name} stopped:\n{service.last_words()}\n(all of it: {service.log})")
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - a loopback address made here
+                urllib.request.Request(url, headers=dict(headers or {})),  # noqa: S310
+                timeout=10,
+            ):
+                return
+        except urllib.error.HTTPError as error:
+            seen = f"{error.code} {error.read(500).decode(errors='replace')}"
+            error.close()
+        except OSError as error:
+            seen = str(error)
+        time.sleep(0.1)
+    raise RuntimeError(f"{url} did not answer within {seconds:.0f} s (last: {seen}):\n{service.last_words()}")

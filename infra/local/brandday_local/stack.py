@@ -1,0 +1,183 @@
+"""The local stack: started here, or found because `make run` (or a test) started it."""
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from brandday_local import deploy, emulator, issuer
+from brandday_local.aws import Emulated
+from brandday_local.issuer import SigningKey, TokenIssuer
+from brandday_local.places import machine_folder, stack_folder
+from brandday_local.ports import LOOPBACK, free_port
+from brandday_local.processes import Service, alive
+from brandday_local.restore import restore
+from brandday_local.steps import step
+
+EMULATOR_PORT = 4566
+ISSUER_PORT = 4567
+AUDIENCE = "brandday"
+HEALTH_PATH = "/v1/health"
+STATE_FILE = "stack.json"
+
+LOCAL_PARAMETERS: Mapping[str, str] = {
+    "JwtAudience": AUDIENCE,
+    "ProtectTables": "false",
+    # everything, this API's database too, is one process here: under load it answers later than DynamoDB would
+    "DatabaseTimeoutMs": "5000",
+}
+
+
+class NoStackRunning(RuntimeError):
+    """Nobody has started the local stack."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack: where it is, and tokens to use it with."""
+
+    api_url: str
+    endpoint_url: str
+    region: str
+    stock_table: str
+    campaign_table: str
+    hold_queue_url: str
+    hold_dead_letter_queue_url: str
+    stream_dead_letter_queue_url: str
+    api_id: str
+    issuer: str
+    audience: str
+    owner_pid: int
+    """The process that stops the stack when it ends."""
+    emulator_pid: int
+    folder: str
+    """Its logs and state."""
+
+    @property
+    def aws(self) -> Emulated:
+        """Clients of its services."""
+        return Emulated(self.endpoint_url)
+
+    @property
+    def tokens(self) -> TokenIssuer:
+        """The issuer whose tokens it accepts; keep it when minting many."""
+        return TokenIssuer(self.issuer, self.audience, SigningKey.load(key_file()))
+
+    def token(self, subject: str, scope: str, **claims: object) -> str:
+        """Return a token for a subject, with scopes ("shopper", "orders", "operator", space separated) and claims."""
+        return self.tokens.mint(subject, scope, **claims)  # type: ignore[arg-type]  # lifetime_seconds is one of them
+
+    @classmethod
+    def attach(cls, folder: Path | None = None) -> "LocalStack":
+        """Find the stack that runs; NoStackRunning if there is none."""
+        file = (folder or stack_folder()) / STATE_FILE
+        try:
+            found = cls(**json.loads(file.read_text()))
+        except (FileNotFoundError, TypeError, ValueError):
+            raise NoStackRunning("no local stack is running; start it with `make run`") from None
+        if not (alive(found.owner_pid) and alive(found.emulator_pid)):
+            raise NoStackRunning("the local stack has stopped; start it with `make run`")
+        return found
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, folder: Path | None = None, *, ports: bool = True) -> Iterator["LocalStack"]:
+        """Start a stack and stop it, with all that it started, when the block ends.
+
+        Every folder has one stack, so that tests can have theirs next to the one somebody is working with.
+        `ports=False` takes any free ports and leaves the well-known ones alone. RuntimeError says what failed.
+        """
+        folder = folder or stack_folder()
+        with contextlib.suppress(NoStackRunning):
+            running = cls.attach(folder)
+            raise RuntimeError(f"a local stack is running already: {running.api_url} (process {running.owner_pid})")
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(shutil.rmtree, folder / "tmp", ignore_errors=True)
+            cleanup.callback((folder / STATE_FILE).unlink, missing_ok=True)
+            stack = cls._bring_up(folder, cleanup, well_known_ports=ports)
+            write_state(folder / STATE_FILE, asdict(stack))
+            yield stack
+
+    @classmethod
+    @contextlib.contextmanager
+    def running_or_new(cls, folder: Path | None = None) -> Iterator["LocalStack"]:
+        """Use the stack that runs, or start one for the length of the block."""
+        try:
+            found = cls.attach(folder)
+        except NoStackRunning:
+            with cls.start(folder) as started:
+                yield started
+        else:
+            yield found
+
+    @classmethod
+    def _bring_up(cls, folder: Path, cleanup: contextlib.ExitStack, *, well_known_ports: bool) -> "LocalStack":
+        with deploy.one_at_a_time():
+            port = free_port(EMULATOR_PORT if well_known_ports else 0)
+            with step(f"Starting the AWS emulator on port {port}"):
+                service = emulator.start(port, folder)
+                cleanup.callback(service.stop)
+            endpoint_url = f"http://{LOOPBACK}:{port}"
+            issuer_port = free_port(ISSUER_PORT if well_known_ports else 0)
+            issuer_url = cleanup.enter_context(issuer.serve(SigningKey.load(key_file()), issuer_port))
+            with step("Building the functions and their layers (sam build)"):
+                deploy.build(folder)
+            with step("Deploying template.yaml to the emulator (sam deploy)"):
+                deployed = deploy.deploy(endpoint_url, {**LOCAL_PARAMETERS, "JwtIssuer": issuer_url}, folder)
+        with step("Restoring what the emulator drops: routes, authorizer, CORS"):
+            restore(deployed, Emulated(endpoint_url))
+        stack = cls._describe(deployed, endpoint_url, issuer_url, service, folder)
+        with step("Waiting for the API to answer"):
+            emulator.wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=30)
+        return stack
+
+    @classmethod
+    def _describe(
+        cls, deployed: deploy.Deployment, endpoint_url: str, issuer_url: str, service: Service, folder: Path
+    ) -> "LocalStack":
+        outputs = deployed.outputs
+        return cls(
+            # the address in the path instead of the host name, which not every machine can look up
+            api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}",
+            endpoint_url=endpoint_url,
+            region=emulator.REGION,
+            stock_table=outputs["StockTableName"],
+            campaign_table=outputs["CampaignTableName"],
+            hold_queue_url=outputs["HoldQueueUrl"],
+            hold_dead_letter_queue_url=outputs["HoldDeadLetterQueueUrl"],
+            stream_dead_letter_queue_url=outputs["StreamDeadLetterQueueUrl"],
+            api_id=outputs["ApiId"],
+            issuer=issuer_url,
+            audience=AUDIENCE,
+            owner_pid=os.getpid(),
+            emulator_pid=service.pid,
+            folder=str(folder),
+        )
+
+
+def mint_token(subject: str, scope: str, **claims: object) -> str:
+    """Return a token that the running stack accepts; NoStackRunning if there is none."""
+    return LocalStack.attach().token(subject, scope, **claims)
+
+
+def key_file() -> Path:
+    """The issuer's key, made on first use."""
+    return machine_folder() / "issuer-key.pem"
+
+
+def write_state(file: Path, state: Mapping[str, object]) -> None:
+    """Write the state file so that nobody ever reads half of it."""
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(dict(state), indent=2) + "\n")
+    draft.replace(file)
+
+
+def wait_until_over(stack: LocalStack) -> None:
+    """Return when the emulator is gone; Ctrl-C ends it earlier."""
+    while alive(stack.emulator_pid):
+        time.sleep(0.5)
