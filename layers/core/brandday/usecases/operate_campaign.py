@@ -1,0 +1,241 @@
+"""What an operator does to a campaign: apply, publish, pause, resume, end, restock.
+
+Every act is one conditional write that changes the campaign and adds to its audit trail, on condition that
+nobody else acted meanwhile. Every act can be repeated: one that finds its work done changes nothing and
+succeeds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from brandday.config.campaign_file import to_declaration
+from brandday.domain.campaign import Campaign, Restock, State, Status
+from brandday.domain.campaign_rules import check_changes, check_not_over, check_published, check_restock
+from brandday.domain.errors import (
+    CampaignConflict,
+    CampaignNotFound,
+    CampaignNotPublished,
+    RestockConflict,
+    TemporarilyOverloaded,
+)
+from brandday.domain.layout import SALT_BYTES, plan_layout, spread_restock
+from brandday.domain.shard import RecordChange, Refused, ShardWrite, restock_mark
+from brandday.domain.trail import Change, TrailEntry, changes_between
+from brandday.usecases.ports import Clock, Stock
+
+_TRIES_TO_FINISH = 5
+
+
+class CampaignStore(Protocol):
+    """Campaigns with their audit trails, as operators need them."""
+
+    def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
+        """Return a campaign and the attributes of its summary; CampaignNotFound if there is none."""
+
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+        """Write the campaign and the entry, or neither: CampaignConflict if its version is another than
+        expected.
+
+        0 is expected of a campaign that does not exist yet.
+        """
+
+    def history(self, campaign_id: str) -> Sequence[TrailEntry]:
+        """Return the newest acts, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an act came to: the campaign after it and what it changed (nothing, if it was done before)."""
+
+    campaign: Campaign
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperateCampaign:
+    """The operator's acts. `who` is the token's subject throughout; `random_bytes` makes salts and entry ids."""
+
+    campaigns: CampaignStore
+    stock: Stock
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+
+    def show(self, campaign_id: str) -> Campaign:
+        """The campaign as it is now; raises CampaignNotFound."""
+        return self.campaigns.load(campaign_id, consistent=True)[0]
+
+    def apply(
+        self,
+        declared: Campaign,
+        who: str,
+        *,
+        publish: bool = False,
+        dry_run: bool = False,
+        expected_version: int | None = None,
+    ) -> Act:
+        """Make the campaign what is `declared`; `publish` also publishes a draft, in the same act.
+
+        `dry_run` checks everything and writes nothing. `expected_version` is the one the operator has looked
+        at (0: there was none): CampaignConflict if it has moved. Raises what `check_changes` does.
+        """
+        now = self.clock()
+        live = self._find(declared.id)
+        version = 0 if live is None else live.version
+        if expected_version is not None and expected_version != version:
+            raise CampaignConflict(version=version)
+        if live is None:
+            changes = changes_between(None, to_declaration(declared))
+            check_not_over(declared, now)
+            after = replace(declared, status=Status.DRAFT, applied_at=now)
+        else:
+            changes = changes_between(to_declaration(live), to_declaration(declared))
+            if changes:
+                check_changes(live, declared, changes, now)
+            after = _redeclared(live, declared, now)
+        if publish and after.status is Status.DRAFT:
+            after = self._published(after, now)
+            changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
+        if live is not None and not changes:
+            return Act(live)
+        if dry_run:
+            return Act(after, changes)
+        return self._save(after, version, who, "apply", changes, now)
+
+    def publish(self, campaign_id: str, who: str) -> Act:
+        """Freeze the draft's terms and layout, and let the clock open the sale."""
+        now = self.clock()
+        live = self.show(campaign_id)
+        if live.status is not Status.DRAFT:
+            check_published(live, now)
+            return Act(live)
+        check_not_over(live, now)
+        return self._move(live, self._published(live, now), who, "publish", now)
+
+    def pause(self, campaign_id: str, who: str) -> Act:
+        """Stop the sale until it is resumed; holds stay, and can be paid."""
+        return self._switch(campaign_id, who, "pause", Status.PAUSED)
+
+    def resume(self, campaign_id: str, who: str) -> Act:
+        """Let a paused sale go on."""
+        return self._switch(campaign_id, who, "resume", Status.PUBLISHED)
+
+    def end(self, campaign_id: str, who: str) -> Act:
+        """Close the sale for good; holds stay, and can be paid until they expire."""
+        now = self.clock()
+        live = self.show(campaign_id)
+        match live.state_at(now):
+            case State.DRAFT:
+                raise CampaignNotPublished
+            case State.ENDED:
+                return Act(live)
+            case _:
+                return self._move(live, replace(live, status=Status.ENDED, ended_at=now), who, "end", now)
+
+    def restock(self, campaign_id: str, restock_id: str, sku_id: str, quantity: int, who: str) -> Act:
+        """Put `quantity` more units of `sku_id` on sale, once per `restock_id` however often it is asked.
+
+        First the restock is recorded, then each shard gets its part in a write that can happen only once,
+        then the restock is marked done. Stopped anywhere in between, the same request takes up what is left.
+        Raises RestockConflict if the id stands for another restock, and what `check_restock` does.
+        """
+        now = self.clock()
+        live = self.show(campaign_id)
+        known = live.restock(restock_id)
+        act = Act(live)
+        if known is None:
+            check_published(live, now)
+            check_restock(live, sku_id, quantity)
+            known = Restock(restock_id, sku_id, quantity, now)
+            after = replace(live, restocks=(*live.restocks, known))
+            changes = (Change(("restocks", restock_id), None, {"sku": sku_id, "quantity": quantity}),)
+            act = self._save(after, live.version, who, "restock", changes, now)
+        if (known.sku, known.quantity) != (sku_id, quantity):
+            raise RestockConflict(restock_id=restock_id)
+        if known.done:
+            return act
+        self._add_units(act.campaign, known)
+        return replace(act, campaign=self._finish(campaign_id, restock_id, who))
+
+    def _add_units(self, campaign: Campaign, restock: Restock) -> None:
+        layout = campaign.layout
+        if layout is None:
+            raise CampaignNotPublished
+        slot = layout.slots[restock.sku]
+        mark = restock_mark(slot, restock.id)
+        for shard, units in spread_restock(restock.quantity, layout.shards, restock.id).items():
+            written = self.stock.write(
+                campaign.id,
+                ShardWrite(
+                    shard=shard,
+                    changes=(RecordChange(name=mark, before=None, after=str(units)),),
+                    free={slot: units},
+                    capacity={slot: layout.capacity(slot, shard)},
+                ),
+            )
+            if isinstance(written, Refused) and mark not in written.image.records:
+                raise TemporarilyOverloaded
+
+    def _finish(self, campaign_id: str, restock_id: str, who: str) -> Campaign:
+        """Mark the restock done, whatever else operators do meanwhile."""
+        for tries_left in reversed(range(_TRIES_TO_FINISH)):
+            now = self.clock()
+            live = self.show(campaign_id)
+            restocks = tuple(
+                replace(restock, done=True) if restock.id == restock_id else restock for restock in live.restocks
+            )
+            if restocks == live.restocks:
+                return live
+            changes = (Change(("restocks", restock_id, "done"), False, True),)
+            try:
+                after = replace(live, restocks=restocks)
+                return self._save(after, live.version, who, "finish_restock", changes, now).campaign
+            except CampaignConflict:
+                if tries_left == 0:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _find(self, campaign_id: str) -> Campaign | None:
+        try:
+            return self.show(campaign_id)
+        except CampaignNotFound:
+            return None
+
+    def _published(self, draft: Campaign, now: int) -> Campaign:
+        layout = plan_layout(draft.skus, self.random_bytes(SALT_BYTES))
+        return replace(draft, status=Status.PUBLISHED, layout=layout, published_at=now)
+
+    def _switch(self, campaign_id: str, who: str, act: str, status: Status) -> Act:
+        now = self.clock()
+        live = self.show(campaign_id)
+        check_published(live, now)
+        if live.status is status:
+            return Act(live)
+        return self._move(live, replace(live, status=status), who, act, now)
+
+    def _move(self, live: Campaign, after: Campaign, who: str, act: str, now: int) -> Act:
+        return self._save(after, live.version, who, act, (_status_change(live.status, after.status),), now)
+
+    def _save(self, after: Campaign, version: int, who: str, act: str, changes: tuple[Change, ...], now: int) -> Act:
+        saved = replace(after, version=version + 1)
+        entry = TrailEntry(self.random_bytes(6).hex(), now, who, act, saved.version, changes)
+        self.campaigns.save(saved, version, entry)
+        return Act(saved, changes)
+
+
+def _redeclared(live: Campaign, declared: Campaign, now: int) -> Campaign:
+    """What is declared, with what has become of the live campaign."""
+    return replace(
+        declared,
+        status=live.status,
+        version=live.version,
+        layout=live.layout,
+        restocks=live.restocks,
+        applied_at=now,
+        published_at=live.published_at,
+        ended_at=live.ended_at,
+    )
+
+
+def _status_change(before: Status, after: Status) -> Change:
+    return Change(("status",), str(before), str(after))
