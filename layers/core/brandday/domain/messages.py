@@ -1,0 +1,251 @@
+# ruff: noqa: RUF001 - the Chinese texts use Chinese punctuation
+"""What people read when they are refused: English and Simplified Chinese, one text per error code and per rule.
+
+Every detail says what happened and what would change it. `{name}` is one of the error's `params`. Where
+one code needs different words for different facts, `VARIANTS` names the deciding parameter and the text's
+key is `code.value`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+from brandday.domain.errors import BrandDayError, FieldError, Param
+
+DEFAULT_LANGUAGE: Final = "en"
+LANGUAGES: Final = ("en", "zh-CN")
+
+VARIANTS: Final = {
+    "not_eligible": "requirement",
+    "shopper_limit_reached": "per",
+    "reservation_expired": "refund_due",
+    "reservation_released": "refund_due",
+    "reservation_already_confirmed": "refund_due",
+}
+
+
+class Text(NamedTuple):
+    """The short name of a refusal, the same every time, and the sentence about this one."""
+
+    title: str
+    detail: str
+
+
+def explain(error: BrandDayError, language: str) -> Text:
+    """The text of `error` in `language` (one of `LANGUAGES`)."""
+    code, params = error.code, error.params
+    key = f"{code}.{params[VARIANTS[code]]}".lower() if code in VARIANTS else code
+    if language == "zh-CN":
+        return Text(CHINESE_TITLES[code], _fill(CHINESE[key], params, "、"))
+    return Text(error.title, _fill(ENGLISH[key], params, ", "))
+
+
+def explain_field(error: FieldError, language: str) -> str:
+    """The sentence about one wrong place in the input; a rule without a text of its own says `invalid`."""
+    rules, comma = (CHINESE_RULES, "、") if language == "zh-CN" else (ENGLISH_RULES, ", ")
+    return _fill(rules.get(error.rule, rules["invalid"]), error.params, comma)
+
+
+def _fill(template: str, params: Mapping[str, Param], comma: str) -> str:
+    if "{" not in template:
+        return template
+    join: Callable[[tuple[str, ...]], str] = partial(str.join, comma)
+    return template.format_map(
+        {name: join(value) if isinstance(value, tuple) else value for name, value in params.items()}
+    )
+
+
+ENGLISH: Final[Mapping[str, str]] = {
+    "malformed_json": "The body must be one JSON document in UTF-8, with no NaN, Infinity or repeated names.",
+    "idempotency_key_missing": (
+        "Send an Idempotency-Key header: one new value per intended action, the same one for every retry."
+    ),
+    "route_not_found": "Nothing is here. The paths are listed in the API documentation.",
+    "method_not_allowed": "This path answers to {allowed}.",
+    "body_too_large": "The body may have {limit_bytes} bytes.",
+    "validation_failed": "See errors for every place that is wrong; nothing was changed.",
+    "idempotency_key_reused": (
+        "The Idempotency-Key came before with another request. Use a new key for a new request."
+    ),
+    "unauthenticated": "Send a valid, unexpired token in the Authorization header.",
+    "forbidden": "This needs a token with the scope {needs}.",
+    "not_eligible.member_tier": "This campaign is for members of these tiers: {accepted}.",
+    "not_eligible.new_customer": "This campaign is for new customers.",
+    "not_eligible.region": "This campaign is open in these regions: {accepted}.",
+    "not_eligible.channel": "This campaign sells through these channels: {accepted}.",
+    "challenge_required": "Solve the challenge, then send the same request with its solution.",
+    "ticket_invalid": "The ticket is missing, used or over. Join the queue again for a new one.",
+    "campaign_not_found": "There is no campaign with this id.",
+    "reservation_not_found": "You have no reservation with this id.",
+    "coupon_not_found": "You have no coupon with this code.",
+    "campaign_not_started": "The sale opens at {starts_at}. The same request can succeed from then on.",
+    "campaign_paused": "The sale is stopped for the moment. The same request can succeed once it goes on.",
+    "campaign_ended": "The sale closed at {ended_at}.",
+    "campaign_not_published": "Publish the campaign first.",
+    "sold_out": "Every unit of {sku} is sold. Only a restock would change that.",
+    "all_held": (
+        "Every unit of {sku} that is not sold is in somebody's cart. Try again: carts that are not paid in time "
+        "give their units back."
+    ),
+    "shopper_limit_reached.campaign": (
+        "This campaign allows {limit} per shopper and you have {owned}. Cancelling an unpaid one gives room."
+    ),
+    "shopper_limit_reached.sku": (
+        "This product is limited to {limit} per shopper and you have {owned}. Cancelling an unpaid one gives room."
+    ),
+    "reservation_expired.false": "The hold ran out and its units went back on sale. Reserve again.",
+    "reservation_expired.true": ("The payment came after the hold ran out and the units are gone. Refund the payment."),
+    "reservation_released.false": "The reservation was cancelled and its units went back on sale. Reserve again.",
+    "reservation_released.true": "The reservation was cancelled before the payment came. Refund the payment.",
+    "reservation_already_confirmed.false": "The reservation is paid. To give it back, ask the shop for a return.",
+    "reservation_already_confirmed.true": "Another order paid for this reservation. Refund this payment.",
+    "hold_not_extendable": "This campaign gives no extra time. Pay before expires_at.",
+    "coupon_expired": "The coupon was valid until {ended_at}.",
+    "coupon_exhausted": "The coupon was used as often as it may be.",
+    "coupon_locked": "The coupon is part of another order of yours. Finish or cancel that order first.",
+    "not_combinable": "The coupon does not go together with another promotion on this order. Remove one of them.",
+    "campaign_change_refused": "See errors for every place that may not change any more; nothing was changed.",
+    "campaign_conflict": "Somebody changed the campaign: it is at version {version} now. Look again, then decide.",
+    "restock_conflict": "The restock {restock_id} was for another SKU or quantity. Use a new id for a new restock.",
+    "rate_limited": "Too many requests. The same request can succeed after the time in Retry-After.",
+    "internal_error": (
+        "The request may or may not have taken effect. Send it again with the same Idempotency-Key; if it keeps "
+        "failing, tell us the request_id."
+    ),
+    "temporarily_overloaded": (
+        "Nothing is half done. Send the same request with the same Idempotency-Key after the time in Retry-After."
+    ),
+}
+
+CHINESE_TITLES: Final[Mapping[str, str]] = {
+    "malformed_json": "请求体不是有效的 JSON",
+    "idempotency_key_missing": "缺少 Idempotency-Key",
+    "route_not_found": "路径不存在",
+    "method_not_allowed": "不支持该方法",
+    "body_too_large": "请求体过大",
+    "validation_failed": "请求内容不符合要求",
+    "idempotency_key_reused": "Idempotency-Key 已用于其他请求",
+    "unauthenticated": "需要有效的令牌",
+    "forbidden": "令牌权限不足",
+    "not_eligible": "您不符合参与条件",
+    "challenge_required": "请先完成验证",
+    "ticket_invalid": "排队凭证无效",
+    "campaign_not_found": "活动不存在",
+    "reservation_not_found": "预订不存在",
+    "coupon_not_found": "优惠券不存在",
+    "campaign_not_started": "活动尚未开始",
+    "campaign_paused": "活动已暂停",
+    "campaign_ended": "活动已结束",
+    "campaign_not_published": "活动尚未发布",
+    "sold_out": "已售罄",
+    "all_held": "商品暂时都在购物车中",
+    "shopper_limit_reached": "已达限购数量",
+    "reservation_expired": "预订已过期",
+    "reservation_released": "预订已取消",
+    "reservation_already_confirmed": "预订已确认",
+    "hold_not_extendable": "预订无法延时",
+    "coupon_expired": "优惠券已过期",
+    "coupon_exhausted": "优惠券已用完",
+    "coupon_locked": "优惠券正在使用中",
+    "not_combinable": "优惠券不可叠加",
+    "campaign_change_refused": "活动不能这样修改",
+    "campaign_conflict": "活动已被他人修改",
+    "restock_conflict": "补货编号已被使用",
+    "rate_limited": "请求过于频繁",
+    "internal_error": "系统出错了",
+    "temporarily_overloaded": "系统繁忙",
+}
+
+CHINESE: Final[Mapping[str, str]] = {
+    "malformed_json": "请求体必须是一个 UTF-8 编码的 JSON 文档，不能含有 NaN、Infinity 或重复的字段名。",
+    "idempotency_key_missing": "请发送 Idempotency-Key 请求头：每个操作用一个新值，重试时用同一个值。",
+    "route_not_found": "这里什么也没有。可用路径见接口文档。",
+    "method_not_allowed": "该路径支持的方法：{allowed}。",
+    "body_too_large": "请求体不能超过 {limit_bytes} 字节。",
+    "validation_failed": "errors 中列出了每一处问题；没有做任何更改。",
+    "idempotency_key_reused": "这个 Idempotency-Key 已用于另一个请求。新请求请使用新的值。",
+    "unauthenticated": "请在 Authorization 请求头中发送有效且未过期的令牌。",
+    "forbidden": "该操作需要具有 {needs} 权限的令牌。",
+    "not_eligible.member_tier": "本活动仅限以下会员等级：{accepted}。",
+    "not_eligible.new_customer": "本活动仅限新客户。",
+    "not_eligible.region": "本活动仅在以下地区开放：{accepted}。",
+    "not_eligible.channel": "本活动仅在以下渠道销售：{accepted}。",
+    "challenge_required": "请完成验证，然后带上结果重新发送同一请求。",
+    "ticket_invalid": "排队凭证缺失、已使用或已过期。请重新排队获取。",
+    "campaign_not_found": "没有该编号的活动。",
+    "reservation_not_found": "您没有该编号的预订。",
+    "coupon_not_found": "您没有该编码的优惠券。",
+    "campaign_not_started": "活动将于 {starts_at} 开始，届时同一请求即可成功。",
+    "campaign_paused": "活动暂时停止。恢复后同一请求即可成功。",
+    "campaign_ended": "活动已于 {ended_at} 结束。",
+    "campaign_not_published": "请先发布活动。",
+    "sold_out": "{sku} 已全部售出，补货后才能购买。",
+    "all_held": "{sku} 尚未售出的都在其他人的购物车中。请稍后再试：未按时付款的商品会重新开放。",
+    "shopper_limit_reached.campaign": "本活动每人限购 {limit} 件，您已有 {owned} 件。取消未付款的预订可腾出名额。",
+    "shopper_limit_reached.sku": "该商品每人限购 {limit} 件，您已有 {owned} 件。取消未付款的预订可腾出名额。",
+    "reservation_expired.false": "预订已超时，商品已重新开放。请重新预订。",
+    "reservation_expired.true": "付款到达时预订已超时，商品已售给他人。请退款。",
+    "reservation_released.false": "预订已取消，商品已重新开放。请重新预订。",
+    "reservation_released.true": "付款到达前预订已取消。请退款。",
+    "reservation_already_confirmed.false": "预订已付款。如需退回，请联系商家办理退货。",
+    "reservation_already_confirmed.true": "该预订已由另一个订单付款。请退还本次付款。",
+    "hold_not_extendable": "本活动不提供延时。请在 expires_at 之前付款。",
+    "coupon_expired": "该优惠券有效期至 {ended_at}。",
+    "coupon_exhausted": "该优惠券的使用次数已用完。",
+    "coupon_locked": "该优惠券正用于您的另一个订单。请先完成或取消那个订单。",
+    "not_combinable": "该优惠券不能与此订单的另一项优惠同时使用。请移除其中一项。",
+    "campaign_change_refused": "errors 中列出了不能再修改的每一处；没有做任何更改。",
+    "campaign_conflict": "活动已被他人修改，当前版本为 {version}。请重新查看后再决定。",
+    "restock_conflict": "补货 {restock_id} 曾用于其他商品或数量。新的补货请使用新的编号。",
+    "rate_limited": "请求过于频繁。请在 Retry-After 指定的时间之后重试。",
+    "internal_error": (
+        "请求可能已经生效，也可能没有。请用同一个 Idempotency-Key 重新发送；如仍失败，请告知 request_id。"
+    ),
+    "temporarily_overloaded": (
+        "没有做到一半的操作。请在 Retry-After 指定的时间之后，用同一个 Idempotency-Key 重新发送同一请求。"
+    ),
+}
+
+ENGLISH_RULES: Final[Mapping[str, str]] = {
+    "invalid": "This value is not acceptable.",
+    "refused": "{reason}",
+    "required": "This field is required.",
+    "unknown_field": "There is no such field.",
+    "not_an_object": "This must be a JSON object.",
+    "not_a_list": "This must be a list.",
+    "not_text": "This must be text.",
+    "not_a_whole_number": "This must be a whole number.",
+    "not_true_or_false": "This must be true or false.",
+    "too_small": "This must be at least {min}.",
+    "too_large": "This must be at most {max}.",
+    "too_short": "This needs at least {min} characters or items.",
+    "too_long": "This may have at most {max} characters or items.",
+    "bad_format": "This does not have the right form.",
+    "not_one_of": "This must be one of: {allowed}.",
+    "not_printable": "This must be 1 to {max} printable ASCII characters.",
+    "unknown_sku": "This campaign does not sell such a SKU.",
+    "frozen": "This cannot change any more once the campaign is {status}.",
+    "not_in_future": "This must be in the future.",
+}
+
+CHINESE_RULES: Final[Mapping[str, str]] = {
+    "invalid": "该值不符合要求。",
+    "refused": "{reason}",
+    "required": "该字段必填。",
+    "unknown_field": "没有这个字段。",
+    "not_an_object": "必须是 JSON 对象。",
+    "not_a_list": "必须是列表。",
+    "not_text": "必须是文本。",
+    "not_a_whole_number": "必须是整数。",
+    "not_true_or_false": "必须是 true 或 false。",
+    "too_small": "不能小于 {min}。",
+    "too_large": "不能大于 {max}。",
+    "too_short": "至少需要 {min} 个字符或项目。",
+    "too_long": "最多 {max} 个字符或项目。",
+    "bad_format": "格式不正确。",
+    "not_one_of": "必须是以下之一：{allowed}。",
+    "not_printable": "必须是 1 到 {max} 个可打印的 ASCII 字符。",
+    "unknown_sku": "本活动不销售该商品。",
+    "frozen": "活动处于 {status} 状态后，此项不能再修改。",
+    "not_in_future": "必须是将来的时间。",
+}

@@ -1,0 +1,224 @@
+"""One way in and one way out for every HTTP request.
+
+`build_app` serves a table of routes: it checks token, ids, Idempotency-Key and body before the handler runs,
+turns whatever comes back (an answer, a refusal, a surprise) into one shape, and writes one line about it.
+
+Powertools' resolver does the routing and keeps the current event on its class: one request at a time per
+process, which is what Lambda does.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from time import perf_counter_ns
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from brandday.domain.errors import BrandDayError, InternalError, MethodNotAllowed, RouteNotFound
+from brandday.domain.times import to_rfc3339
+from brandday.entrypoints.access_log import WriteLine, unexpected, write_line
+from brandday.entrypoints.http_input import check_ids, check_token, read_body, read_headers, read_key
+from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
+from brandday.entrypoints.routes import PRIVATE, Answer, Input, Output, Request, Route
+
+__all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "build_app"]
+
+type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+SERVER_TIME_HEADER: Final = "Server-Time"
+
+_SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way: what is needed to answer it whatever happens, and to write its line."""
+
+    event: Mapping[str, Any]
+    request_id: str
+    began_ns: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
+    campaign_id: str = ""
+    code: str | None = None
+    replayed: bool = False
+
+
+def build_app(
+    routes: Sequence[Route],
+    use_cases: object,
+    *,
+    now_ms: Callable[[], int],
+    jitter: Callable[[], float],
+    write: WriteLine = write_line,
+) -> LambdaHandler:
+    """The Lambda handler that serves `routes` with `use_cases`.
+
+    `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries.
+    """
+    app = APIGatewayHttpResolver()
+    paths = [(re.compile(re.sub(r"{\w+}", "[^/]+", route.path)), route.method) for route in routes]
+
+    def exchange() -> _Exchange:
+        return app.context["exchange"]  # type: ignore[no-any-return]
+
+    def register(route: Route) -> None:
+        def endpoint(**path: str) -> Response[str]:
+            current = exchange()
+            current.route, current.campaign_id = route.path, _campaign_of(path)
+            claims = check_token(current.event, route.scope)
+            check_ids(path)
+            request: Request[Any] = Request(
+                path=path,
+                idempotency_key=read_key(current.headers) if route.needs_key else "",
+                body=read_body(current.event, route),
+                query=current.event.get("queryStringParameters") or {},
+                headers=current.headers,
+                claims=claims,
+                subject=claims.get("sub", ""),
+            )
+            return succeed(current, route, route.handler(use_cases, request))
+
+        rule = re.sub(r"{(\w+)}", r"<\1>", route.path)
+        app.route(rule, method=route.method)(endpoint)
+
+    def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[str]:
+        status = answer.status or route.statuses[0]
+        current.replayed = "Idempotent-Replayed" in answer.headers
+        server_time = to_rfc3339(now_ms())
+        headers = {
+            "Content-Type": "application/json",
+            "Cache-Control": route.cache_control,
+            SERVER_TIME_HEADER: server_time,
+            **_SECURITY_HEADERS,
+            **answer.headers,
+        }
+        if route.etag:
+            headers["ETag"] = etag = _etag(answer.body)
+            if _is_known(etag, current.headers.get("if-none-match", "")):
+                del headers["Content-Type"]
+                return Response(status_code=304, body="", headers=headers)
+        answer.body.server_time = server_time
+        return Response(status_code=status, body=answer.body.model_dump_json(), headers=headers)
+
+    def refuse(current: _Exchange, error: BrandDayError) -> Response[str]:
+        current.code = error.code
+        language = pick_language(current.headers.get("accept-language", ""))
+        server_time = to_rfc3339(now_ms())
+        retry_after_ms = spread(error.retry_after_ms, jitter)
+        return Response(
+            status_code=error.status,
+            body=problem_text(
+                error,
+                language=language,
+                request_id=current.request_id,
+                server_time=server_time,
+                retry_after_ms=retry_after_ms,
+            ),
+            headers={
+                **problem_headers(error, language=language, retry_after_ms=retry_after_ms),
+                "Cache-Control": PRIVATE,
+                SERVER_TIME_HEADER: server_time,
+                **_SECURITY_HEADERS,
+            },
+        )
+
+    def fail(current: _Exchange, error: Exception) -> Response[str]:
+        write(unexpected(error, request_id=current.request_id, secrets=_secrets(current)))
+        return refuse(current, InternalError())
+
+    def on_no_route(_: NotFoundError) -> Response[str]:
+        path = app.current_event.path
+        allowed = tuple(sorted(method for form, method in paths if form.fullmatch(path)))
+        return refuse(exchange(), MethodNotAllowed(allowed=allowed) if allowed else RouteNotFound())
+
+    # These three are all there is: without them Powertools answers in three other shapes.
+    app.not_found(on_no_route)
+    app.exception_handler(BrandDayError)(lambda error: refuse(exchange(), error))
+    app.exception_handler(Exception)(lambda error: fail(exchange(), error))
+    for route in routes:
+        register(route)
+
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        current = _Exchange(event, _request_id(event, context), perf_counter_ns())
+        try:
+            current.headers = read_headers(event)
+            app.context["exchange"] = current
+            response = app.resolve(event, context)
+        except Exception as error:  # an event that is not one of an HTTP API, or a mistake in this module
+            response = _plain(fail(current, error))
+        write(_line(current, event, response["statusCode"]))
+        return response
+
+    return lambda_handler
+
+
+def _plain(response: Response[str]) -> dict[str, Any]:
+    return {
+        "statusCode": response.status_code,
+        "body": response.body,
+        "isBase64Encoded": False,
+        "headers": response.headers,
+        "cookies": [],
+    }
+
+
+def _line(current: _Exchange, event: Mapping[str, Any], status: int) -> dict[str, Any]:
+    return {
+        "level": "INFO",
+        "message": "request",
+        "method": _method(event),
+        "route": current.route,
+        "status": status,
+        "code": current.code,
+        "ms": (perf_counter_ns() - current.began_ns) // 10_000 / 100,
+        "request_id": current.request_id,
+        "campaign_id": current.campaign_id,
+        "replayed": current.replayed,
+    }
+
+
+def _method(event: Mapping[str, Any]) -> str:
+    try:
+        return str(event["requestContext"]["http"]["method"])
+    except (KeyError, TypeError):
+        return ""
+
+
+def _request_id(event: Mapping[str, Any], context: Any) -> str:
+    try:
+        return str(event["requestContext"]["requestId"])
+    except (KeyError, TypeError):
+        return str(getattr(context, "aws_request_id", "unknown"))
+
+
+def _campaign_of(path: Mapping[str, str]) -> str:
+    """For the log: a reservation's id begins with its campaign's."""
+    reservation_id = path.get("reservation_id", "")
+    return (path.get("campaign_id") or reservation_id.removeprefix("rsv_").partition(".")[0])[:40]
+
+
+def _secrets(current: _Exchange) -> list[str]:
+    headers = current.headers
+    found = [headers.get(name, "") for name in ("authorization", "idempotency-key", "cookie")]
+    with suppress(KeyError, TypeError):
+        found.append(str(current.event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]))
+    return found
+
+
+def _etag(body: Output) -> str:
+    content = body.model_dump_json(exclude={"server_time"}).encode()
+    return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
+
+
+def _is_known(etag: str, if_none_match: str) -> bool:
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in if_none_match

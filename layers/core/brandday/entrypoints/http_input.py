@@ -1,0 +1,180 @@
+"""Reading a request: bytes and headers from anybody, checked before anything else is done with them."""
+
+import binascii
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from brandday.domain.errors import (
+    BodyTooLarge,
+    BrandDayError,
+    CampaignNotFound,
+    FieldError,
+    Forbidden,
+    IdempotencyKeyMissing,
+    MalformedJson,
+    Param,
+    ReservationNotFound,
+    Unauthenticated,
+    ValidationFailed,
+)
+from brandday.entrypoints.routes import Route
+
+KEY_LENGTH: Final = 255
+KEY_HEADER: Final = "Idempotency-Key"
+
+# What can be an id at all. Anything else cannot be there, so it is not looked for.
+_IDS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
+    "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
+    "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
+}
+_SUBJECT_LENGTH: Final = 255
+_ERRORS_SHOWN: Final = 20
+_POINTER_LENGTH: Final = 200
+
+# What pydantic calls it -> our rule, and the parameter of its text with the name pydantic gives that value.
+_RULES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "missing": ("required", "", ""),
+    "extra_forbidden": ("unknown_field", "", ""),
+    "model_type": ("not_an_object", "", ""),
+    "model_attributes_type": ("not_an_object", "", ""),
+    "dict_type": ("not_an_object", "", ""),
+    "list_type": ("not_a_list", "", ""),
+    "tuple_type": ("not_a_list", "", ""),
+    "string_type": ("not_text", "", ""),
+    "int_type": ("not_a_whole_number", "", ""),
+    "int_from_float": ("not_a_whole_number", "", ""),
+    "int_parsing": ("not_a_whole_number", "", ""),
+    "bool_type": ("not_true_or_false", "", ""),
+    "bool_parsing": ("not_true_or_false", "", ""),
+    "string_pattern_mismatch": ("bad_format", "", ""),
+    "string_unicode": ("bad_format", "", ""),
+    "greater_than_equal": ("too_small", "min", "ge"),
+    "less_than_equal": ("too_large", "max", "le"),
+    "string_too_short": ("too_short", "min", "min_length"),
+    "too_short": ("too_short", "min", "min_length"),
+    "string_too_long": ("too_long", "max", "max_length"),
+    "too_long": ("too_long", "max", "max_length"),
+    "literal_error": ("not_one_of", "allowed", "expected"),
+    "enum": ("not_one_of", "allowed", "expected"),
+    "value_error": ("refused", "reason", "error"),
+}
+
+
+def read_headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """The headers by their names in lower case."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def check_token(event: Mapping[str, Any], scope: str | None) -> Mapping[str, str]:
+    """The claims of the token, which must have `scope` (None: no token is needed, none is read).
+
+    API Gateway has verified the signature, the issuer and the time, and has checked the scope; this is the
+    second lock. Raises Unauthenticated or Forbidden.
+    """
+    if scope is None:
+        return {}
+    try:
+        claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+        subject, scopes = claims["sub"], claims.get("scope", "")
+    except (KeyError, TypeError, AttributeError):
+        raise Unauthenticated from None
+    if not (isinstance(subject, str) and 0 < len(subject) <= _SUBJECT_LENGTH and isinstance(scopes, str)):
+        raise Unauthenticated
+    if scope not in scopes.split(" "):
+        raise Forbidden(needs=scope)
+    return {name: value for name, value in claims.items() if isinstance(value, str)}
+
+
+def check_ids(path: Mapping[str, str]) -> None:
+    """Raise the not-found of a thing whose id cannot be one."""
+    for name, value in path.items():
+        if name in _IDS:
+            form, not_found = _IDS[name]
+            if not form.fullmatch(value):
+                raise not_found
+
+
+def read_key(headers: Mapping[str, str]) -> str:
+    """The Idempotency-Key; raises IdempotencyKeyMissing, or ValidationFailed if it cannot be one."""
+    key = headers.get("idempotency-key", "").strip()
+    if not key:
+        raise IdempotencyKeyMissing
+    if len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():
+        place = FieldError(f"header:{KEY_HEADER}", "not_printable", {"max": KEY_LENGTH})
+        raise ValidationFailed(errors=[place])
+    return key
+
+
+def read_body(event: Mapping[str, Any], route: Route) -> BaseModel | None:
+    """The body as the route's model; raises BodyTooLarge, MalformedJson or ValidationFailed."""
+    if route.body is None:
+        return None
+    document = read_json(event, route.body_limit_bytes)
+    try:
+        return route.body.model_validate(document)
+    except ValidationError as error:
+        raise ValidationFailed(errors=wrong_places(error)) from None
+
+
+def read_json(event: Mapping[str, Any], limit_bytes: int) -> Any:
+    """The body as plain values; raises BodyTooLarge or MalformedJson."""
+    body = event.get("body") or ""
+    try:
+        if event.get("isBase64Encoded"):
+            _check_size(len(body) * 3 // 4 - 2, limit_bytes)
+            raw = b64decode(body, validate=True)
+            _check_size(len(raw), limit_bytes)
+            body = raw.decode()
+        else:
+            _check_size(len(body), limit_bytes)
+            if not body.isascii():
+                _check_size(len(body.encode()), limit_bytes)
+        return _decode(body)
+    except (ValueError, binascii.Error, RecursionError):
+        # UnicodeError and JSONDecodeError are ValueErrors
+        raise MalformedJson from None
+
+
+def wrong_places(error: ValidationError) -> list[FieldError]:
+    """What pydantic found, as our rules; the refused values are left out."""
+    found = error.errors(include_url=False, include_input=False)
+    return [_wrong_place(detail) for detail in found[:_ERRORS_SHOWN]]
+
+
+def _wrong_place(detail: Mapping[str, Any]) -> FieldError:
+    rule, param, name = _RULES.get(detail["type"], ("invalid", "", ""))
+    params: dict[str, Param] = {}
+    if param:
+        value = detail["ctx"][name]
+        params[param] = value if isinstance(value, int) else str(value)
+    return FieldError(_pointer(detail["loc"]), rule, params)
+
+
+def _pointer(parts: Iterable[int | str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{part}" for part in escaped)[:_POINTER_LENGTH]
+
+
+def _check_size(size: int, limit_bytes: int) -> None:
+    if size > limit_bytes:
+        raise BodyTooLarge(limit_bytes=limit_bytes)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name is repeated")
+    return names
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode

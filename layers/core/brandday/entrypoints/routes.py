@@ -1,0 +1,106 @@
+"""What a route is: everything there is to say about one method and path, in one place.
+
+The table of routes of a function is a plain constant (`ROUTES`). `http.build_app` serves it,
+`tools/openapi.py` documents it, and the tests compare it with `template.yaml`, so the three cannot
+disagree.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from brandday.domain.errors import (
+    BodyTooLarge,
+    BrandDayError,
+    Forbidden,
+    IdempotencyKeyMissing,
+    InternalError,
+    MalformedJson,
+    TemporarilyOverloaded,
+    Unauthenticated,
+    ValidationFailed,
+)
+
+BODY_LIMIT_BYTES: Final = 16 * 1024
+
+PRIVATE: Final = "no-store"
+PUBLIC_FOR_A_SECOND: Final = "public, max-age=1"
+
+
+class Input(BaseModel):
+    """A request's body: no unknown fields, no wrong types put right silently."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """An answer's body; `server_time` (RFC 3339) is filled in when it is sent."""
+
+    server_time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request[Body]:
+    """What a handler gets: checked, and nothing it does not need.
+
+    `path` are the path parameters, `claims` those of the token (strings), `subject` who it was issued to;
+    header names are in lower case; `idempotency_key` is "" on routes that need none.
+    """
+
+    path: Mapping[str, str]
+    body: Body
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler gives back; without a `status` it is the route's own."""
+
+    body: Output
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method and path.
+
+    `handler(use_cases, request)` answers; `scope` is what the token must have (None: public, no token);
+    `body` is the model of the request's body (None: a body is ignored); `statuses` are those of success, the
+    usual one first; `errors` are the refusals beyond those that `every_error` adds. `needs_key`: an
+    Idempotency-Key is required. `headers` describes the answer's headers of its own, for the documentation.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Any, Request[Any]], Answer]
+    summary: str
+    answer: type[Output]
+    scope: str | None = None
+    body: type[BaseModel] | None = None
+    statuses: tuple[int, ...] = (200,)
+    errors: tuple[type[BrandDayError], ...] = ()
+    needs_key: bool = False
+    body_limit_bytes: int = BODY_LIMIT_BYTES
+    cache_control: str = PRIVATE
+    etag: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def every_error(self) -> tuple[type[BrandDayError], ...]:
+        """All refusals of this route, the ones every route of its kind has included."""
+        kinds: list[type[BrandDayError]] = []
+        if self.scope:
+            kinds += [Unauthenticated, Forbidden]
+        if self.needs_key:
+            kinds += [IdempotencyKeyMissing, ValidationFailed]
+        if self.body:
+            kinds += [MalformedJson, BodyTooLarge, ValidationFailed]
+        kinds += [*self.errors, InternalError, TemporarilyOverloaded]
+        return tuple(dict.fromkeys(kinds))
