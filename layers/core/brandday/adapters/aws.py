@@ -7,7 +7,7 @@ is.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -90,6 +90,11 @@ def cancellation_reasons(error: ClientError) -> list[str]:
     not.
     """
     return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
+
+
+def cancellation_items(error: ClientError) -> list[dict[str, Any]]:
+    """What was found in place of each item of a cancelled transaction; empty where it was not asked for."""
+    return [dict(reason.get("Item", {})) for reason in error.response.get("CancellationReasons", [])]
 
 
 def is_condition_failure(error: ClientError) -> bool:

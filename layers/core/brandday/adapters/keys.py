@@ -52,3 +52,9 @@ def trail_key(campaign_id: str) -> str:
 def trail_entry_key(at: str, entry_id: str) -> str:
     """CampaignTable sk of one act: its RFC 3339 time first, so that a query returns the acts in order."""
     return f"{at}#{entry_id}"
+
+
+def parse_trail_entry_key(key: str) -> tuple[str, str]:
+    """The time and the id of a trail entry's sk."""
+    at, _, entry_id = key.partition("#")
+    return at, entry_id

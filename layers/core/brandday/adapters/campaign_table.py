@@ -1,0 +1,194 @@
+"""Campaigns, their live summaries and their audit trails in CampaignTable."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from brandday.adapters.aws import cancellation_items, is_condition_failure, overload_translated
+from brandday.adapters.keys import (
+    CAMPAIGN_INDEX,
+    CONFIG,
+    SUMMARY,
+    campaign_key,
+    parse_trail_entry_key,
+    trail_entry_key,
+    trail_key,
+)
+from brandday.domain.campaign import Campaign, Status
+from brandday.domain.errors import CampaignConflict, CampaignNotFound
+from brandday.domain.times import from_rfc3339, to_rfc3339
+from brandday.domain.trail import Change, TrailEntry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TRAIL_LENGTH = 500
+"""How many acts `history` looks back."""
+
+type Item = Mapping[str, Any]
+"""An item as boto3's low-level client gives it: {"version": {"N": "3"}}."""
+
+
+class CampaignTable:
+    """Reads and writes CampaignTable; every method raises TemporarilyOverloaded when it is too busy."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
+        """The campaign and the attributes of its summary as text, in one query; CampaignNotFound if there is
+        none.
+        """
+        with overload_translated():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": campaign_key(campaign_id)}},
+                ConsistentRead=consistent,
+            )
+        items = {item["sk"]["S"]: item for item in answer["Items"]}
+        if CONFIG not in items:
+            raise CampaignNotFound
+        return _decode(items[CONFIG]), _summary_attributes(items.get(SUMMARY, {}))
+
+    def list_ids(self) -> list[str]:
+        """The ids of all campaigns, in alphabetical order."""
+        return [item["sk"]["S"] for item in self._query_all(CAMPAIGN_INDEX)]
+
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+        """Write the campaign, its place in the index and the entry, or nothing at all.
+
+        CampaignConflict if the version there is another than expected; 0 is expected of a new campaign.
+        """
+        condition: dict[str, Any] = (
+            {
+                "ConditionExpression": "version = :expected",
+                "ExpressionAttributeValues": {":expected": {"N": str(expected_version)}},
+            }
+            if expected_version
+            else {"ConditionExpression": "attribute_not_exists(pk)"}
+        )
+        put_config = {
+            "TableName": self._table,
+            "Item": _encode(campaign),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **condition,
+        }
+        index = {"pk": {"S": CAMPAIGN_INDEX}, "sk": {"S": campaign.id}}
+        try:
+            with overload_translated():
+                self._client.transact_write_items(
+                    TransactItems=[
+                        {"Put": put_config},  # type: ignore[typeddict-item]
+                        {"Put": {"TableName": self._table, "Item": index}},
+                        {"Put": {"TableName": self._table, "Item": _encode_entry(campaign.id, entry)}},
+                    ]
+                )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            there = cancellation_items(error)[0]
+            raise CampaignConflict(version=int(there["version"]["N"]) if there else 0) from None
+
+    def history(self, campaign_id: str) -> Sequence[TrailEntry]:
+        """The newest acts, the latest first; none for a campaign that does not exist."""
+        with overload_translated():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": trail_key(campaign_id)}},
+                ScanIndexForward=False,
+                Limit=TRAIL_LENGTH,
+                ConsistentRead=True,
+            )
+        return [_decode_entry(item) for item in answer["Items"]]
+
+    def _query_all(self, partition: str) -> list[Item]:
+        items: list[Item] = []
+        start: dict[str, Any] = {}
+        while True:
+            with overload_translated():
+                answer = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues={":pk": {"S": partition}},
+                    **start,
+                )
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return items
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _encode(campaign: Campaign) -> dict[str, Any]:
+    item = {
+        "pk": {"S": campaign_key(campaign.id)},
+        "sk": {"S": CONFIG},
+        "document": {"S": _json(campaign.to_document())},
+        "status": {"S": str(campaign.status)},
+        "version": {"N": str(campaign.version)},
+        "restocks": {"S": _json([restock.to_document() for restock in campaign.restocks])},
+    }
+    if campaign.layout is not None:
+        item["layout"] = {"S": _json(campaign.layout.to_document())}
+    for name, moment in (
+        ("applied_at", campaign.applied_at),
+        ("published_at", campaign.published_at),
+        ("ended_at", campaign.ended_at),
+    ):
+        if moment is not None:
+            item[name] = {"S": to_rfc3339(moment)}
+    return item
+
+
+def _decode(item: Item) -> Campaign:
+    return Campaign.from_document(
+        json.loads(item["document"]["S"]),
+        status=Status(item["status"]["S"]),
+        version=int(item["version"]["N"]),
+        layout=json.loads(item["layout"]["S"]) if "layout" in item else None,
+        restocks=json.loads(item["restocks"]["S"]),
+        applied_at=_moment(item, "applied_at"),
+        published_at=_moment(item, "published_at"),
+        ended_at=_moment(item, "ended_at"),
+    )
+
+
+def _moment(item: Item, name: str) -> int | None:
+    return from_rfc3339(item[name]["S"]) if name in item else None
+
+
+def _summary_attributes(item: Item) -> dict[str, str]:
+    """The summary as name -> text, numbers as they are written; empty if the projector has seen nothing yet."""
+    return {name: next(iter(value.values())) for name, value in item.items() if name not in ("pk", "sk")}
+
+
+def _encode_entry(campaign_id: str, entry: TrailEntry) -> dict[str, Any]:
+    return {
+        "pk": {"S": trail_key(campaign_id)},
+        "sk": {"S": trail_entry_key(to_rfc3339(entry.at), entry.id)},
+        "who": {"S": entry.who},
+        "act": {"S": entry.act},
+        "at": {"S": to_rfc3339(entry.at)},
+        "version": {"N": str(entry.version)},
+        "changes": {"S": _json([change.to_document() for change in entry.changes])},
+    }
+
+
+def _decode_entry(item: Item) -> TrailEntry:
+    at, entry_id = parse_trail_entry_key(item["sk"]["S"])
+    return TrailEntry(
+        id=entry_id,
+        at=from_rfc3339(at),
+        who=item["who"]["S"],
+        act=item["act"]["S"],
+        version=int(item["version"]["N"]),
+        changes=tuple(Change.from_document(change) for change in json.loads(item["changes"]["S"])),
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
