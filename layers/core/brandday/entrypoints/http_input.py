@@ -28,7 +28,7 @@ KEY_LENGTH: Final = 255
 KEY_HEADER: Final = "Idempotency-Key"
 
 # What can be an id at all. Anything else cannot be there, so it is not looked for.
-_IDS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
+ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
     "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
     "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
 }
@@ -93,8 +93,8 @@ def check_token(event: Mapping[str, Any], scope: str | None) -> Mapping[str, str
 def check_ids(path: Mapping[str, str]) -> None:
     """Raise the not-found of a thing whose id cannot be one."""
     for name, value in path.items():
-        if name in _IDS:
-            form, not_found = _IDS[name]
+        if name in ID_FORMS:
+            form, not_found = ID_FORMS[name]
             if not form.fullmatch(value):
                 raise not_found
 

@@ -38,6 +38,9 @@ class Input(BaseModel):
 class Output(BaseModel):
     """An answer's body; `server_time` (RFC 3339) is filled in when it is sent."""
 
+    # Fields with a default are always sent, so the documentation may promise them.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     server_time: str = ""
 
 
