@@ -47,6 +47,7 @@ def start(port: int, folder: Path) -> Service:
     settings = {
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": LOOPBACK,  # in the addresses it hands out
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",  # functions are processes here, not containers
         "IOT_MTLS_ENABLED": "0",

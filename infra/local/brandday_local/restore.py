@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from brandday_local.aws import Emulated
-from brandday_local.deploy import Deployment
+from brandday_local.deploy import STACK_NAME, Deployment
 from brandday_local.emulator import REGION
 
 ACCOUNT = "000000000000"
@@ -210,20 +210,19 @@ def restore_time_to_live(table: str, wanted: Mapping[str, Any], aws: Emulated) -
 
 def resolver(deployment: Deployment) -> Callable[[Any], Any]:
     """Return a function that replaces the intrinsic functions in a piece of the template (those that SAM writes)."""
-    known: dict[str, Any] = {
+    known: Mapping[str, str] = {
         "AWS::Region": REGION,
         "AWS::Partition": "aws",
         "AWS::AccountId": ACCOUNT,
+        "AWS::StackName": STACK_NAME,
         **deployment.resources,
         **deployment.parameters,
     }
-    declared: Mapping[str, Mapping[str, Any]] = deployment.template.get("Parameters", {})
 
-    def ref(name: str) -> Any:
+    def ref(name: str) -> str:
         if name not in known:
             raise RestoreError(f"cannot resolve Ref {name}")
-        is_list = declared.get(name, {}).get("Type") in ("CommaDelimitedList", "List<String>")
-        return known[name].split(",") if is_list else known[name]
+        return known[name]
 
     def attribute(name: str, wanted: str) -> str:
         kind = deployment.template["Resources"].get(name, {}).get("Type")
@@ -233,7 +232,7 @@ def resolver(deployment: Deployment) -> Callable[[Any], Any]:
 
     def substitute(found: re.Match[str]) -> str:
         name, dot, wanted = found[1].partition(".")
-        return attribute(name, wanted) if dot else str(ref(name))
+        return attribute(name, wanted) if dot else ref(name)
 
     def resolve(value: Any) -> Any:
         match value:
