@@ -19,6 +19,9 @@ SLOTS = "0123456789abcdefghijklmnopqrstuvwxyz"
 """The names of the slots, one per SKU: a campaign has at most this many SKUs."""
 
 SALT_BYTES = 16
+MAX_SHARDS_PER_RESTOCK = 500
+"""A restock writes to its shards one after the other within one request; this many take a few seconds."""
+
 _NAME_BYTES = 9
 _SLOT_STRIDE = 7
 
@@ -115,14 +118,16 @@ def home_shard(name: str, shards: int) -> int:
 
 
 def spread_restock(quantity: int, shards: int, restock_id: str) -> dict[int, int]:
-    """Shard -> units to add there (only shards that get any); the same split for the same id, however often
-    asked.
+    """Shard -> units to add there; the same split for the same id, however often asked.
+
+    As even as it can be over MAX_SHARDS_PER_RESTOCK shards that follow each other; only those that get any
+    are named.
     """
-    share, rest = divmod(quantity, shards)
     # Small restocks start at different shards, so that they do not all land in the first few.
     start = int.from_bytes(hashlib.blake2b(restock_id.encode(), digest_size=8).digest(), "big")
-    units = {shard: share + ((shard - start) % shards < rest) for shard in range(shards)}
-    return {shard: added for shard, added in units.items() if added}
+    used = min(shards, quantity, MAX_SHARDS_PER_RESTOCK)
+    share, rest = divmod(quantity, used)
+    return {(start + step) % shards: share + (step < rest) for step in range(used)}
 
 
 def to_base64url(raw: bytes) -> str:

@@ -5,7 +5,7 @@ nobody else acted meanwhile. Every act can be repeated: one that finds its work 
 succeeds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -40,9 +40,6 @@ class CampaignStore(Protocol):
         0 is expected of a campaign that does not exist yet.
         """
 
-    def history(self, campaign_id: str) -> Sequence[TrailEntry]:
-        """Return the newest acts, the latest first."""
-
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -54,11 +51,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class OperateCampaign:
-    """The operator's acts. `who` is the token's subject throughout; `random_bytes` makes salts and entry ids."""
+    """The operator's acts. `who` is the token's subject throughout.
+
+    `now` is in epoch milliseconds, `random_bytes` makes salts and the ids of trail entries.
+    """
 
     campaigns: CampaignStore
     stock: Stock
-    clock: Clock
+    now: Clock
     random_bytes: Callable[[int], bytes]
 
     def show(self, campaign_id: str) -> Campaign:
@@ -79,7 +79,7 @@ class OperateCampaign:
         `dry_run` checks everything and writes nothing. `expected_version` is the one the operator has looked
         at (0: there was none): CampaignConflict if it has moved. Raises what `check_changes` does.
         """
-        now = self.clock()
+        now = self.now()
         live = self._find(declared.id)
         version = 0 if live is None else live.version
         if expected_version is not None and expected_version != version:
@@ -104,7 +104,7 @@ class OperateCampaign:
 
     def publish(self, campaign_id: str, who: str) -> Act:
         """Freeze the draft's terms and layout, and let the clock open the sale."""
-        now = self.clock()
+        now = self.now()
         live = self.show(campaign_id)
         if live.status is not Status.DRAFT:
             check_published(live, now)
@@ -122,7 +122,7 @@ class OperateCampaign:
 
     def end(self, campaign_id: str, who: str) -> Act:
         """Close the sale for good; holds stay, and can be paid until they expire."""
-        now = self.clock()
+        now = self.now()
         live = self.show(campaign_id)
         match live.state_at(now):
             case State.DRAFT:
@@ -139,7 +139,7 @@ class OperateCampaign:
         then the restock is marked done. Stopped anywhere in between, the same request takes up what is left.
         Raises RestockConflict if the id stands for another restock, and what `check_restock` does.
         """
-        now = self.clock()
+        now = self.now()
         live = self.show(campaign_id)
         known = live.restock(restock_id)
         act = Act(live)
@@ -179,7 +179,7 @@ class OperateCampaign:
     def _finish(self, campaign_id: str, restock_id: str, who: str) -> Campaign:
         """Mark the restock done, whatever else operators do meanwhile."""
         for tries_left in reversed(range(_TRIES_TO_FINISH)):
-            now = self.clock()
+            now = self.now()
             live = self.show(campaign_id)
             restocks = tuple(
                 replace(restock, done=True) if restock.id == restock_id else restock for restock in live.restocks
@@ -206,7 +206,7 @@ class OperateCampaign:
         return replace(draft, status=Status.PUBLISHED, layout=layout, published_at=now)
 
     def _switch(self, campaign_id: str, who: str, act: str, status: Status) -> Act:
-        now = self.clock()
+        now = self.now()
         live = self.show(campaign_id)
         check_published(live, now)
         if live.status is status:

@@ -1,0 +1,418 @@
+"""What operators do to campaigns, over HTTP. Every route needs a token with the scope `operator`.
+
+Acts can be repeated: one that finds its work done changes nothing and says so (`Idempotent-Replayed: true`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, to_declaration
+from brandday.config.problems import DocumentRefused
+from brandday.domain.campaign import Campaign, State, Status
+from brandday.domain.errors import (
+    BrandDayError,
+    CampaignChangeRefused,
+    CampaignConflict,
+    CampaignEnded,
+    CampaignNotFound,
+    CampaignNotPublished,
+    FieldError,
+    RestockConflict,
+    ValidationFailed,
+)
+from brandday.domain.times import to_rfc3339
+from brandday.domain.trail import Change, TrailEntry
+from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.usecases.inspect_campaign import CampaignSight, InspectCampaign, SkuStatistics, Statistics
+from brandday.usecases.operate_campaign import Act, OperateCampaign
+
+OPERATOR: Final = "operator"
+DOCUMENT_LIMIT_BYTES: Final = 128 * 1024
+_ERRORS_SHOWN: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUseCases:
+    """What these routes ask for."""
+
+    operate: OperateCampaign
+    inspect: InspectCampaign
+
+
+class CampaignDocument(RootModel[dict[str, Any]]):
+    """A campaign as declared (`docs/campaign.schema.json`); CampaignFile checks it, with better words."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """In the API's documentation it is what CampaignFile takes."""
+        del core_schema
+        return handler(CampaignFile.__pydantic_core_schema__)
+
+
+class RestockInput(Input):
+    """Units to add; the same id with the same content adds them once."""
+
+    id: Annotated[str, Field(pattern=SKU_ID, description="The operator's own id of this restock.")]
+    sku: Annotated[str, Field(pattern=SKU_ID)]
+    quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)]
+
+
+class RestockBody(BaseModel):
+    """A restock; `done` once every shard has its part. Until then the same request takes up what is left."""
+
+    id: str
+    sku: str
+    quantity: int
+    at: str
+    done: bool
+
+
+class CampaignLine(BaseModel):
+    """A campaign in a list. Times are RFC 3339 in UTC."""
+
+    id: str
+    title: dict[str, str]
+    status: Annotated[Status, Field(description="What operators have made of it.")]
+    state: Annotated[State, Field(description="What it is at server_time.")]
+    version: Annotated[int, Field(description="Grows by one with every act.")]
+    time_zone: str
+    starts_at: str
+    ends_at: str
+    units: Annotated[int, Field(description="Initial and restocked units of all SKUs.")]
+
+    @classmethod
+    def of(cls, sight: CampaignSight) -> Self:
+        """The same, on the wire."""
+        return cls(**_line(sight.campaign, sight.state))
+
+
+class CampaignRecord(CampaignLine):
+    """A campaign with all that is kept about it."""
+
+    document: Annotated[dict[str, Any], Field(description="As it could be applied again, with local times.")]
+    restocks: list[RestockBody]
+    shards: Annotated[int | None, Field(description="Over how many items the stock is split; null for drafts.")]
+    applied_at: str | None
+    published_at: str | None
+    ended_at: str | None
+
+    @classmethod
+    def from_campaign(cls, campaign: Campaign, state: State) -> Self:
+        """The same, on the wire."""
+        return cls(
+            **_line(campaign, state),
+            document=to_declaration(campaign),
+            restocks=[RestockBody(**restock.to_document()) for restock in campaign.restocks],
+            shards=None if campaign.layout is None else campaign.layout.shards,
+            applied_at=_time(campaign.applied_at),
+            published_at=_time(campaign.published_at),
+            ended_at=_time(campaign.ended_at),
+        )
+
+
+class ChangeBody(BaseModel):
+    """One changed value; `path` leads to it, a SKU by its id; null is "was not there" or "is gone"."""
+
+    path: list[str]
+    before: Any
+    after: Any
+
+    @classmethod
+    def of(cls, change: Change) -> Self:
+        """The same, on the wire."""
+        return cls(**change.to_document())
+
+
+class CampaignListBody(Output):
+    """All campaigns, the latest to start first."""
+
+    campaigns: list[CampaignLine]
+
+
+class CampaignBody(Output):
+    """One campaign."""
+
+    campaign: CampaignRecord
+
+
+class ActBody(Output):
+    """What an act came to; no changes if it was done before."""
+
+    campaign: CampaignRecord
+    changes: list[ChangeBody]
+    dry_run: Annotated[bool, Field(description="True: this is what would be; nothing was written.")] = False
+
+
+class TrailEntryBody(BaseModel):
+    """One act: who (the token's subject) did what, when, and what it changed."""
+
+    at: str
+    who: str
+    act: str
+    version: int
+    changes: list[ChangeBody]
+
+    @classmethod
+    def of(cls, entry: TrailEntry) -> Self:
+        """The same, on the wire."""
+        return cls(
+            at=to_rfc3339(entry.at),
+            who=entry.who,
+            act=entry.act,
+            version=entry.version,
+            changes=[ChangeBody.of(change) for change in entry.changes],
+        )
+
+
+class HistoryBody(Output):
+    """The newest acts, the latest first."""
+
+    entries: list[TrailEntryBody]
+
+
+class SkuStatisticsBody(BaseModel):
+    """How the units of one SKU stand: `free + held + sold == initial + restocked`."""
+
+    sku: str
+    initial: int
+    restocked: int
+    free: int
+    held: int
+    sold: int
+
+    @classmethod
+    def of(cls, statistics: SkuStatistics) -> Self:
+        """The same, on the wire."""
+        return cls(
+            sku=statistics.sku,
+            initial=statistics.initial,
+            restocked=statistics.restocked,
+            free=statistics.free,
+            held=statistics.held,
+            sold=statistics.sold,
+        )
+
+
+class StatisticsBody(Output):
+    """How the stock stood at `as_of` (null: nothing has happened yet); about a second behind."""
+
+    campaign_id: str
+    state: State
+    as_of: str | None
+    skus: list[SkuStatisticsBody]
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> Self:
+        """The same, on the wire."""
+        return cls(
+            campaign_id=statistics.campaign_id,
+            state=statistics.state,
+            as_of=_time(statistics.as_of),
+            skus=[SkuStatisticsBody.of(sku) for sku in statistics.skus],
+        )
+
+
+def list_campaigns(use_cases: AdminUseCases, _: Request[None]) -> Answer:
+    """200 with all campaigns, drafts too."""
+    return Answer(CampaignListBody(campaigns=[CampaignLine.of(sight) for sight in use_cases.inspect.list()]))
+
+
+def get_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the campaign, also when it is a draft."""
+    sight = use_cases.inspect.show(_id(request))
+    return Answer(CampaignBody(campaign=CampaignRecord.from_campaign(sight.campaign, sight.state)))
+
+
+def apply_campaign(use_cases: AdminUseCases, request: Request[CampaignDocument]) -> Answer:
+    """200 with the campaign and what was changed.
+
+    `?dry_run=true` checks everything and writes nothing. `?version=3` applies only to the version that the
+    operator has looked at (0: there was none), or answers `campaign_conflict`.
+    """
+    declared = _read_document(request.body.root, _id(request))
+    dry_run = _read_flag(request.query, "dry_run")
+    act = use_cases.operate.apply(
+        declared.to_campaign(),
+        request.subject,
+        publish=declared.status == "published",
+        dry_run=dry_run,
+        expected_version=_read_number(request.query, "version"),
+    )
+    return _answer(use_cases, act, dry_run=dry_run)
+
+
+def publish_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the published campaign; its terms and its layout are frozen from now on."""
+    return _answer(use_cases, use_cases.operate.publish(_id(request), request.subject))
+
+
+def pause_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the paused campaign; within two seconds nobody gets a unit any more."""
+    return _answer(use_cases, use_cases.operate.pause(_id(request), request.subject))
+
+
+def resume_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the campaign, which goes on."""
+    return _answer(use_cases, use_cases.operate.resume(_id(request), request.subject))
+
+
+def end_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the campaign, which is over for good."""
+    return _answer(use_cases, use_cases.operate.end(_id(request), request.subject))
+
+
+def restock_campaign(use_cases: AdminUseCases, request: Request[RestockInput]) -> Answer:
+    """200 with the restocked campaign, however often the same restock is asked for."""
+    body = request.body
+    act = use_cases.operate.restock(_id(request), body.id, body.sku, body.quantity, request.subject)
+    return _answer(use_cases, act)
+
+
+def get_history(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with the audit trail."""
+    entries = use_cases.inspect.history(_id(request))
+    return Answer(HistoryBody(entries=[TrailEntryBody.of(entry) for entry in entries]))
+
+
+def get_statistics(use_cases: AdminUseCases, request: Request[None]) -> Answer:
+    """200 with free, held and sold units of every SKU."""
+    return Answer(StatisticsBody.of(use_cases.inspect.statistics(_id(request))))
+
+
+def _id(request: Request[Any]) -> str:
+    return request.path["campaign_id"]
+
+
+def _answer(use_cases: AdminUseCases, act: Act, *, dry_run: bool = False) -> Answer:
+    state = act.campaign.state_at(use_cases.inspect.now())
+    return Answer(
+        ActBody(
+            campaign=CampaignRecord.from_campaign(act.campaign, state),
+            changes=[ChangeBody.of(change) for change in act.changes],
+            dry_run=dry_run,
+        ),
+        headers={} if act.changes else {"Idempotent-Replayed": "true"},
+    )
+
+
+def _read_document(document: Mapping[str, Any], campaign_id: str) -> CampaignFile:
+    try:
+        declared = CampaignFile.parse(document)
+    except DocumentRefused as refused:
+        raise ValidationFailed(
+            errors=[
+                FieldError(problem.pointer[:200], "refused", {"reason": problem.message})
+                for problem in refused.problems[:_ERRORS_SHOWN]
+            ]
+        ) from None
+    if declared.id != campaign_id:
+        raise ValidationFailed(errors=[FieldError("/id", "refused", {"reason": "must be the id in the address"})])
+    return declared
+
+
+def _read_flag(query: Mapping[str, str], name: str) -> bool:
+    value = query.get(name, "false")
+    if value not in ("true", "false"):
+        raise _wrong_query(f"the query parameter {name} must be true or false")
+    return value == "true"
+
+
+def _read_number(query: Mapping[str, str], name: str) -> int | None:
+    value = query.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) < 16):
+        raise _wrong_query(f"the query parameter {name} must be a whole number")
+    return int(value)
+
+
+def _wrong_query(reason: str) -> ValidationFailed:
+    return ValidationFailed(errors=[FieldError("", "refused", {"reason": reason})])
+
+
+def _line(campaign: Campaign, state: State) -> dict[str, Any]:
+    return {
+        "id": campaign.id,
+        "title": dict(campaign.title),
+        "status": campaign.status,
+        "state": state,
+        "version": campaign.version,
+        "time_zone": campaign.time_zone,
+        "starts_at": to_rfc3339(campaign.starts_at),
+        "ends_at": to_rfc3339(campaign.over_at()),
+        "units": sum(sku.stock + campaign.restocked(sku.sku) for sku in campaign.skus),
+    }
+
+
+def _time(moment_ms: int | None) -> str | None:
+    return None if moment_ms is None else to_rfc3339(moment_ms)
+
+
+_REPLAYED_HEADER: Final = {"Idempotent-Replayed": "`true` when there was nothing left to change."}
+
+
+def _act(
+    verb: str,
+    handler: Any,
+    summary: str,
+    *errors: type[BrandDayError],
+    body: type[BaseModel] | None = None,
+) -> Route:
+    return Route(
+        "POST",
+        f"/v1/admin/campaigns/{{campaign_id}}/{verb}",
+        handler,
+        summary,
+        ActBody,
+        scope=OPERATOR,
+        body=body,
+        needs_key=True,
+        headers=_REPLAYED_HEADER,
+        errors=(CampaignNotFound, CampaignConflict, *errors),
+    )
+
+
+def _look(path: str, handler: Any, summary: str, answer: type[Output], *errors: type[BrandDayError]) -> Route:
+    return Route("GET", path, handler, summary, answer, scope=OPERATOR, errors=errors)
+
+
+_ONE: Final = "/v1/admin/campaigns/{campaign_id}"
+
+ROUTES: Final = (
+    _look("/v1/admin/campaigns", list_campaigns, "List all campaigns, drafts too", CampaignListBody),
+    _look(_ONE, get_campaign, "Look at a campaign as an operator", CampaignBody, CampaignNotFound),
+    Route(
+        "PUT",
+        _ONE,
+        apply_campaign,
+        "Declare a campaign, or change it",
+        ActBody,
+        scope=OPERATOR,
+        body=CampaignDocument,
+        body_limit_bytes=DOCUMENT_LIMIT_BYTES,
+        headers=_REPLAYED_HEADER,
+        errors=(CampaignChangeRefused, CampaignConflict),
+    ),
+    _act("publish", publish_campaign, "Publish a draft", CampaignEnded, ValidationFailed),
+    _act("pause", pause_campaign, "Pause a sale", CampaignEnded, CampaignNotPublished),
+    _act("resume", resume_campaign, "Let a paused sale go on", CampaignEnded, CampaignNotPublished),
+    _act("end", end_campaign, "End a sale for good", CampaignNotPublished),
+    _act(
+        "restocks",
+        restock_campaign,
+        "Add units",
+        CampaignEnded,
+        CampaignNotPublished,
+        CampaignChangeRefused,
+        RestockConflict,
+        body=RestockInput,
+    ),
+    _look(f"{_ONE}/history", get_history, "Read the audit trail", HistoryBody, CampaignNotFound),
+    _look(f"{_ONE}/statistics", get_statistics, "See how the stock stands", StatisticsBody, CampaignNotFound),
+)
+"""The routes of AdminFunction."""
