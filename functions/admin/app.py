@@ -1,5 +1,5 @@
 """What operators do to campaigns."""
 
-from brandday.bootstrap import admin_handler as lambda_handler
+from brandday.bootstrap import admin
 
-__all__ = ["lambda_handler"]
+lambda_handler = admin()

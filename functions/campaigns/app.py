@@ -1,5 +1,5 @@
 """What is on sale, and is the service up."""
 
-from brandday.bootstrap import campaigns_handler as lambda_handler
+from brandday.bootstrap import campaigns
 
-__all__ = ["lambda_handler"]
+lambda_handler = campaigns()

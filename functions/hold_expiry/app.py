@@ -1,5 +1,5 @@
 """Puts the units of a hold that is due back on sale."""
 
-from brandday.bootstrap import hold_expiry_handler as lambda_handler
+from brandday.bootstrap import hold_expiry
 
-__all__ = ["lambda_handler"]
+lambda_handler = hold_expiry()

@@ -1,5 +1,5 @@
 """Claims on stock, from the tap to the payment."""
 
-from brandday.bootstrap import reservations_handler as lambda_handler
+from brandday.bootstrap import reservations
 
-__all__ = ["lambda_handler"]
+lambda_handler = reservations()

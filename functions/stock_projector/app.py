@@ -1,5 +1,5 @@
 """Follows the stock table: summaries, and a timer for every hold."""
 
-from brandday.bootstrap import stock_projector_handler as lambda_handler
+from brandday.bootstrap import stock_projector
 
-__all__ = ["lambda_handler"]
+lambda_handler = stock_projector()

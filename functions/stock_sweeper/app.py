@@ -1,5 +1,5 @@
 """Safety net: expires holds whose timer was lost, rebuilds summaries, prunes old records."""
 
-from brandday.bootstrap import stock_sweeper_handler as lambda_handler
+from brandday.bootstrap import stock_sweeper
 
-__all__ = ["lambda_handler"]
+lambda_handler = stock_sweeper()

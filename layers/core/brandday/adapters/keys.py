@@ -7,9 +7,6 @@ CONFIG = "CONFIG"
 SUMMARY = "SUMMARY"
 CAMPAIGN_INDEX = "CAMPAIGNS"
 
-SHARDS_PER_SUMMARY_ITEM = 256
-"""One summary item covers this many shards and stays far under DynamoDB's 400 KB."""
-
 
 def shard_key(campaign_id: str, shard: int) -> str:
     """StockTable pk of one shard."""
@@ -34,14 +31,9 @@ def summary_key(campaign_id: str) -> str:
     return f"SUMMARY#{campaign_id}"
 
 
-def summary_chunk_of(shard: int) -> int:
-    """The number of the summary item that covers `shard`."""
-    return shard // SHARDS_PER_SUMMARY_ITEM
-
-
-def summary_chunk_key(chunk: int) -> str:
-    """CampaignTable sk of summary item number `chunk`; padded, so that a query returns them in order."""
-    return f"{chunk:05d}"
+def summary_group_key(group: int) -> str:
+    """CampaignTable sk of summary item number `group`; padded, so that a query returns them in order."""
+    return f"{group:05d}"
 
 
 def trail_key(campaign_id: str) -> str:

@@ -132,10 +132,14 @@ class KeyReused(NamedTuple):
 
 
 class LimitReached(NamedTuple):
-    """With these units the shopper would own more than allowed; ``owned`` counts held and bought units."""
+    """With these units the shopper would own more than allowed; ``owned`` counts held and bought units.
+
+    ``per`` is what the limit is for: ``sku`` or ``campaign``.
+    """
 
     limit: int
     owned: int
+    per: str
 
 
 class NothingFree(NamedTuple):
@@ -201,9 +205,9 @@ def judge(request: ClaimRequest, standing: Sequence[Claim], terms: Terms) -> Cla
     owned = sum(claim.entry.units for claim in live)
     owned_of_slot = sum(claim.entry.units for claim in live if claim.entry.slot == request.slot)
     if owned_of_slot + request.quantity > request.slot_limit:
-        return LimitReached(request.slot_limit, owned_of_slot)
+        return LimitReached(request.slot_limit, owned_of_slot, "sku")
     if owned + request.quantity > request.limit:
-        return LimitReached(request.limit, owned)
+        return LimitReached(request.limit, owned, "campaign")
     return None
 
 

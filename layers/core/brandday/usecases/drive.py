@@ -1,0 +1,49 @@
+"""Runs a protocol of the stock rules against the real shards."""
+
+from brandday.domain.shard import Refused, Shard, Written
+from brandday.domain.stock import Protocol, Read, Write
+from brandday.usecases.ports import Stock
+
+
+class Watcher:
+    """Is told what a protocol meets on its way; does nothing unless overridden."""
+
+    def before_write(self) -> None:
+        """A write is about to be sent; raise to stop here."""
+
+    def saw(self, shard: Shard) -> None:
+        """A shard's image has come back."""
+
+    def wrote(self, shard: int, written: Written) -> None:
+        """A write has been accepted."""
+
+
+_NOBODY = Watcher()
+
+
+def drive[Outcome](protocol: Protocol[Outcome], stock: Stock, campaign_id: str, watcher: Watcher = _NOBODY) -> Outcome:
+    """Do the reads and writes that ``protocol`` asks for, one after the other, and return its outcome."""
+    answer: object = None
+    while True:
+        try:
+            effect = protocol.send(answer)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        if isinstance(effect, Read):
+            images = stock.read(campaign_id, effect.shards, consistent=effect.consistent)
+            for image in images:
+                watcher.saw(image)
+            answer = images
+            continue
+        watcher.before_write()
+        if isinstance(effect, Write):
+            answer = stock.write(campaign_id, effect.write)
+            if isinstance(answer, Refused):
+                watcher.saw(answer.image)
+            else:
+                watcher.wrote(effect.write.shard, answer)
+        else:
+            answer = stock.write_both(campaign_id, effect.home, effect.away)
+            if isinstance(answer, Written):
+                watcher.wrote(effect.away.shard, answer)

@@ -1,0 +1,184 @@
+"""A shopper claims units: the hot path of a flash sale."""
+
+import base64
+import hashlib
+
+from brandday.domain.campaign import Shopper, Sku, State, check_may_buy
+from brandday.domain.errors import (
+    AllHeld,
+    CampaignClosed,
+    FieldError,
+    IdempotencyKeyReused,
+    ShopperLimitReached,
+    SoldOut,
+    TemporarilyOverloaded,
+    ValidationFailed,
+)
+from brandday.domain.layout import home_shard
+from brandday.domain.reservation import Outcome
+from brandday.domain.shard import TAG_LENGTH, Shard, Written, decode_record
+from brandday.domain.sight import Refusal
+from brandday.domain.stock import (
+    Claim,
+    ClaimOutcome,
+    ClaimRequest,
+    Granted,
+    KeyReused,
+    LimitReached,
+    LostRace,
+    NothingFree,
+    Replayed,
+    Resumed,
+    claim,
+    judge,
+)
+from brandday.usecases.drive import Watcher, drive
+from brandday.usecases.live_campaigns import WRITE_BY_MS, LiveCampaign, LiveCampaigns
+from brandday.usecases.ports import Clock, Stock
+from brandday.usecases.present import present
+
+LOOK_AGAIN_MS = 1000
+WAIT_AT_MOST_MS = 30_000
+BUSY_MS = 300
+
+
+def key_tag(text: str) -> str:
+    """Return the mark by which an idempotency key (or an order id) is recognised: 36 bits, per shopper and campaign."""
+    return base64.urlsafe_b64encode(hashlib.blake2b(text.encode(), digest_size=6).digest())[:TAG_LENGTH].decode()
+
+
+class Memory(Watcher):
+    """Lets a campaign's memory learn from what a request meets, and keeps writes within reach of a pause."""
+
+    def __init__(self, live: LiveCampaign, now: Clock) -> None:
+        self._live = live
+        self._now = now
+
+    def before_write(self) -> None:
+        """Refuse to write on config that may be out of date by the time the write happens."""
+        if self._now() - self._live.loaded_at > WRITE_BY_MS:
+            raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
+
+    def saw(self, shard: Shard) -> None:
+        """Remember the image."""
+        self._live.sight.saw(shard, self._now())
+
+    def wrote(self, shard: int, written: Written) -> None:
+        """Remember what is left."""
+        self._live.sight.saw_written(shard, written.free, self._now())
+
+
+class ReserveUnits:
+    """Claims units for shoppers; one instance serves an execution environment, one request at a time."""
+
+    def __init__(self, campaigns: LiveCampaigns, stock: Stock, now: Clock) -> None:
+        self._campaigns = campaigns
+        self._stock = stock
+        self._now = now
+
+    def __call__(self, shopper: Shopper, campaign_id: str, sku: str, quantity: int, idempotency_key: str) -> Outcome:
+        """Hold ``quantity`` units of ``sku`` for the shopper, or say what this very request was answered before.
+
+        Raises what keeps the shopper from it: see the errors of ``POST /v1/campaigns/{id}/reservations``.
+        """
+        live = self._campaigns.get(campaign_id)
+        now = self._now()
+        wanted = live.campaign.sku(sku)
+        if wanted is None:
+            raise ValidationFailed(errors=[FieldError("/sku", "unknown_sku")])
+        request = _request(live, shopper, wanted, quantity, key_tag(idempotency_key), now)
+        try:
+            check_may_buy(live.campaign, shopper, now)
+        except CampaignClosed:
+            replay = self._replay_when_closed(live, request)
+            if replay is None:
+                raise
+            return replay
+        return self.take(live, request)
+
+    def take(self, live: LiveCampaign, request: ClaimRequest) -> Outcome:
+        """Claim units on a campaign whose conditions are met."""
+        sku = live.layout.skus[request.slot]
+        refusal = live.sight.refusal(request)
+        if live.is_sold_out(sku):
+            if refusal is Refusal.SOLD_OUT:
+                raise SoldOut(sku=sku)
+            self._close(live, request)
+        elif refusal is Refusal.ALL_HELD:
+            raise self._nothing_free(live, request)
+        protocol = claim(
+            request,
+            live.terms,
+            write_first=live.sight.is_likely(request),
+            elsewhere=lambda: live.sight.elsewhere(request),
+        )
+        return self._answer(live, request, drive(protocol, self._stock, live.campaign.id, Memory(live, self._now)))
+
+    def _answer(self, live: LiveCampaign, request: ClaimRequest, outcome: ClaimOutcome) -> Outcome:
+        match outcome:
+            case Granted(claimed):
+                return Outcome(present(live, request.name, claimed, request.now))
+            case Replayed(claimed):
+                return Outcome(present(live, request.name, claimed, request.now), replayed=True)
+            case Resumed(claimed):
+                return Outcome(present(live, request.name, claimed, request.now), resumed=True)
+            case KeyReused():
+                raise IdempotencyKeyReused
+            case LimitReached(limit, owned, per):
+                raise ShopperLimitReached(limit=limit, owned=owned, per=per)
+            case NothingFree():
+                live.sight.saw_nothing_free(request.slot, request.now)
+                raise self._nothing_free(live, request)
+            case LostRace():
+                raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
+
+    def _nothing_free(self, live: LiveCampaign, request: ClaimRequest) -> SoldOut | AllHeld:
+        sku = live.layout.skus[request.slot]
+        if live.is_sold_out(sku):
+            return SoldOut(sku=sku)
+        wait = LOOK_AGAIN_MS
+        if live.summary.free(request.slot, live.total(sku)) == 0:
+            due = live.sight.next_due(request.home, request.now)
+            wait = min(max(LOOK_AGAIN_MS, (due or 0) - request.now), WAIT_AT_MOST_MS)
+        return AllHeld(sku=sku, retry_after_ms=wait)
+
+    def _close(self, live: LiveCampaign, request: ClaimRequest) -> None:
+        """Remember who has a record in the home shard of a sold-out pool: nobody else ever will (until a restock).
+
+        Shoppers who are not among them are refused without the database from now on.
+        """
+        (home,) = self._stock.read(live.campaign.id, (request.home,), consistent=True)
+        live.sight.saw_closed(request.slot, home)
+        if request.name not in home.records:
+            raise SoldOut(sku=live.layout.skus[request.slot])
+
+    def _replay_when_closed(self, live: LiveCampaign, request: ClaimRequest) -> Outcome | None:
+        """Return the answer this very request got before the campaign was paused or ended, if it did."""
+        campaign = live.campaign
+        state = campaign.state_at(request.now)
+        if state is State.ENDED and request.now > campaign.over_at() + campaign.extended_hold_ms:
+            return None
+        if state not in (State.ENDED, State.PAUSED):
+            return None
+        (home,) = self._stock.read(campaign.id, (request.home,), consistent=True)
+        record = decode_record(home.records.get(request.name))
+        pointers = {entry.shard: entry for entry in record if entry.shard is not None and entry.tag == request.tag}
+        standing = [Claim(home.number, entry) for entry in record if entry.shard is None]
+        for away in self._stock.read(campaign.id, tuple(pointers), consistent=True) if pointers else ():
+            standing += [Claim(away.number, entry) for entry in decode_record(away.records.get(request.name))]
+        outcome = judge(request, [found for found in standing if found.entry.tag == request.tag], live.terms)
+        return self._answer(live, request, outcome) if isinstance(outcome, Replayed | KeyReused) else None
+
+
+def _request(live: LiveCampaign, shopper: Shopper, sku: Sku, quantity: int, tag: str, now: int) -> ClaimRequest:
+    name = live.layout.name_of(shopper.id)
+    return ClaimRequest(
+        name=name,
+        home=home_shard(name, live.layout.shards),
+        slot=live.layout.slots[sku.sku],
+        quantity=quantity,
+        tag=tag,
+        now=now,
+        slot_limit=sku.units_per_shopper,
+        limit=live.campaign.limit_per_shopper,
+    )
