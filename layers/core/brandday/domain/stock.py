@@ -20,6 +20,9 @@ Why it is right:
 4. Every entry and pointer carries its *attempt*: the claim's time in milliseconds, and always higher than any
    attempt of that shopper seen before. Without it a released claim and a new one in the same shard look the same
    to a slow request, and the shopper ends up with two (tests/concurrency/test_interleavings.py finds it).
+5. A transaction is atomic for writes, but not for two reads: DynamoDB may show the pointer a moment before the claim
+   it leads to, even to consistent reads. So a claim that is not there counts as released only when it is old enough
+   to have been forgotten; before that, somebody else's transaction is under way, and the answer is "try again".
 """
 
 from __future__ import annotations
@@ -362,6 +365,8 @@ def claim(
     for _ in range(MAX_RACES):
         record = decode_record(home.records.get(request.name))
         standing = yield from _standing(request.name, record, home.number, terms, request.now)
+        if standing is None:
+            return LostRace()
         decided = judge(request, standing, terms)
         if decided is not None:
             return decided
@@ -377,10 +382,13 @@ def claim(
     return LostRace()
 
 
-def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: int) -> Protocol[tuple[Claim, ...]]:
+def _standing(
+    name: str, record: Sequence[Entry], home: int, terms: Terms, now: int
+) -> Protocol[tuple[Claim, ...] | None]:
     """Return all claims that a home record stands for, following its pointers and marking what is due there.
 
     A due hold in another shard must be marked before it counts as released (point 3 of the module's argument).
+    None if a pointer's claim cannot be seen yet (point 5).
     """
     found = [Claim(home, entry) for entry in record if entry.state != POINTER]
     pointers = [(entry.shard, entry.attempt) for entry in record if entry.shard is not None]
@@ -388,14 +396,16 @@ def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: 
         images: tuple[Shard, ...] = yield Read(tuple(sorted({shard for shard, _ in pointers})), True)
         shards = {image.number: image for image in images}
         for shard, attempt in pointers:
-            away = shards[shard]
-            while (entry := find(away, name, attempt)) is not None:
-                if not terms.is_due(entry, now):
-                    found.append(Claim(shard, entry))
-                    break
-                mark = _move(away, name, entry, entry._replace(state=EXPIRED), terms)
+            entry = find(shards[shard], name, attempt)
+            while entry is not None and terms.is_due(entry, now):
+                mark = _move(shards[shard], name, entry, entry._replace(state=EXPIRED), terms)
                 result = yield Write(mark)
-                away = _after(away, mark) if isinstance(result, Written) else result.image
+                shards[shard] = _after(shards[shard], mark) if isinstance(result, Written) else result.image
+                entry = find(shards[shard], name, attempt)
+            if entry is not None:
+                found.append(Claim(shard, entry))
+            elif attempt >= now - FORGET_AFTER_MS:
+                return None
     return tuple(found)
 
 
