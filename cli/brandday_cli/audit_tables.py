@@ -1,13 +1,17 @@
 """How the audit reads the tables: consistent reads only, shard by shard, and never a write."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from botocore.exceptions import ClientError
+
+from brandday.adapters.aws import is_overload
 from brandday_cli.audit_records import RawItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
 BATCH_SIZE = 100
 """Most keys of one BatchGetItem, and most items of one TransactGetItems."""
@@ -45,10 +49,13 @@ class DynamoAuditTables:
 
     def read_config(self, campaign_id: str) -> RawItem | None:
         """Return the campaign's CONFIG item."""
-        answer = self._client.get_item(
-            TableName=self._campaign_table,
-            Key={"pk": {"S": f"CAMPAIGN#{campaign_id}"}, "sk": {"S": "CONFIG"}},
-            ConsistentRead=True,
+        return self._get(f"CAMPAIGN#{campaign_id}", "CONFIG")
+
+    def _get(self, pk: str, sk: str) -> RawItem | None:
+        answer = _patiently(
+            lambda: self._client.get_item(
+                TableName=self._campaign_table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            )
         )
         return answer.get("Item")
 
@@ -67,11 +74,8 @@ class DynamoAuditTables:
         keys: list[dict[str, Any]] = [{"pk": {"S": f"{campaign_id}#{shard}"}} for shard in shards]
         found: dict[str, RawItem] = {}
         for attempt in range(MOST_TRIES):
-            answer = self._client.batch_get_item(
-                RequestItems={self._stock_table: {"Keys": keys, "ConsistentRead": True}}
-            )
-            for item in answer["Responses"].get(self._stock_table, []):
-                found[item["pk"]["S"]] = item
+            answer = self._get_batch(keys)
+            found.update((item["pk"]["S"], item) for item in answer["Responses"].get(self._stock_table, []))
             if self._stock_table not in answer["UnprocessedKeys"]:
                 break
             keys = [dict(key) for key in answer["UnprocessedKeys"][self._stock_table]["Keys"]]
@@ -81,33 +85,32 @@ class DynamoAuditTables:
         for shard in shards:
             yield shard, found.get(f"{campaign_id}#{shard}")
 
+    def _get_batch(self, keys: list[dict[str, Any]]) -> "BatchGetItemOutputTypeDef":
+        return _patiently(
+            lambda: self._client.batch_get_item(
+                RequestItems={self._stock_table: {"Keys": keys, "ConsistentRead": True}}
+            )
+        )
+
     def read_together(self, campaign_id: str, shards: Sequence[int]) -> dict[int, RawItem | None]:
         """Return the shards as of one moment; a transaction that a writer cancels is tried again."""
-        for attempt in range(MOST_TRIES):
-            try:
-                answer = self._client.transact_get_items(
-                    TransactItems=[
-                        {"Get": {"TableName": self._stock_table, "Key": {"pk": {"S": f"{campaign_id}#{n}"}}}}
-                        for n in shards
-                    ]
-                )
-            except self._client.exceptions.TransactionCanceledException:
-                time.sleep(0.05 * 2**attempt)
-                continue
-            items: list[Mapping[str, Any]] = list(answer["Responses"])
-            return {shard: item.get("Item") for shard, item in zip(shards, items, strict=True)}
-        raise TimeoutError(f"shards {list(shards)} were too busy to read together, {MOST_TRIES} times")
+        answer = _patiently(
+            lambda: self._client.transact_get_items(
+                TransactItems=[
+                    {"Get": {"TableName": self._stock_table, "Key": {"pk": {"S": f"{campaign_id}#{shard}"}}}}
+                    for shard in shards
+                ]
+            )
+        )
+        items: list[Mapping[str, Any]] = list(answer["Responses"])
+        return {shard: item.get("Item") for shard, item in zip(shards, items, strict=True)}
 
     def read_summary_chunks(self, campaign_id: str, shards: int) -> Iterator[RawItem]:
         """Yield the campaign's summary chunk items, one for each 256 shards."""
         for chunk in range((shards + SHARDS_PER_SUMMARY_CHUNK - 1) // SHARDS_PER_SUMMARY_CHUNK):
-            answer = self._client.get_item(
-                TableName=self._campaign_table,
-                Key={"pk": {"S": f"SUMMARY#{campaign_id}"}, "sk": {"S": f"{chunk:05d}"}},
-                ConsistentRead=True,
-            )
-            if "Item" in answer:
-                yield answer["Item"]
+            item = self._get(f"SUMMARY#{campaign_id}", f"{chunk:05d}")
+            if item is not None:
+                yield item
 
     def scan_keys(self, campaign_id: str) -> Iterator[str]:
         """Yield the key of every stock item of the campaign; reads the whole table, so it is slow."""
@@ -121,3 +124,15 @@ class DynamoAuditTables:
         for page in pages:
             for item in page["Items"]:
                 yield item["pk"]["S"]
+
+
+def _patiently[Answer](call: Callable[[], Answer]) -> Answer:
+    """Make a read again while DynamoDB is too busy for it (a throttle, or a write to the same items)."""
+    for attempt in range(MOST_TRIES - 1):
+        try:
+            return call()
+        except ClientError as error:
+            if not is_overload(error):
+                raise
+            time.sleep(0.05 * 2**attempt)
+    return call()

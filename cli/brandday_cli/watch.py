@@ -1,0 +1,122 @@
+"""``brandday watch``: a campaign as it sells, once a second.
+
+``render_frame`` is pure: statistics in, picture out. The rate is what was sold between two looks, over the
+server's own times, so a slow terminal does not distort it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+BAR_WIDTH = 40
+RATE_WINDOW = 5
+"""The rate is taken over this many looks, so that it does not jump."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How much was sold when; seconds since the epoch by the server's clock."""
+
+    at: float
+    sold: int
+
+
+class Rate:
+    """Sales per second over the last few looks."""
+
+    def __init__(self) -> None:
+        self._looks: list[Look] = []
+
+    def add(self, statistics: Mapping[str, Any]) -> float:
+        """Take note of a look; return units sold per second, 0.0 at the first look."""
+        at = datetime.fromisoformat(statistics["server_time"]).timestamp()
+        self._looks = [*self._looks, Look(at, sum(sku["sold"] for sku in statistics["skus"]))][-RATE_WINDOW - 1 :]
+        first, last = self._looks[0], self._looks[-1]
+        return (last.sold - first.sold) / (last.at - first.at) if last.at > first.at else 0.0
+
+
+def render_frame(
+    statistics: Mapping[str, Any], rate: float = 0.0, schedule: Mapping[str, Any] | None = None
+) -> RenderableType:
+    """Return one picture of a campaign.
+
+    ``statistics`` is the answer of the admin API; ``schedule`` has ``starts_at`` and ``ends_at`` (RFC 3339) if known.
+    """
+    now = datetime.fromisoformat(statistics["server_time"])
+    title = Text.assemble((statistics["campaign_id"], "bold"), "  ", _state_text(str(statistics["state"])))
+    if schedule:
+        title.append(f"  {_countdown(now, schedule)}")
+    table = Table(expand=False)
+    for heading, justify in (("SKU", "left"), ("", "left"), ("free", "right"), ("held", "right"), ("sold", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # both are JustifyMethods
+    table.add_column("of", justify="right")
+    for sku in statistics["skus"]:
+        total = sku["initial"] + sku["restocked"]
+        table.add_row(
+            sku["sku"],
+            _bar(sku, total),
+            f"{sku['free']:,}",
+            f"{sku['held']:,}",
+            f"{sku['sold']:,}",
+            f"{total:,}",
+        )
+    sold = sum(sku["sold"] for sku in statistics["skus"])
+    total = sum(sku["initial"] + sku["restocked"] for sku in statistics["skus"])
+    parts: list[RenderableType] = [
+        title,
+        table,
+        Text(f"{sold:,} of {total:,} sold, {rate:,.1f} a second"),
+    ]
+    refusals: Mapping[str, int] = statistics.get("refusals") or {}
+    if refusals:
+        counts = sorted(refusals.items(), key=lambda refusal: -refusal[1])
+        parts.append(Text("refused: " + "  ".join(f"{code} {count:,}" for code, count in counts)))
+    if statistics.get("as_of"):
+        age = (now - datetime.fromisoformat(statistics["as_of"])).total_seconds()
+        parts.append(Text(f"figures are {max(0.0, age):.1f} s old", style="dim"))
+    return Group(*parts)
+
+
+def _state_text(state: str) -> tuple[str, str]:
+    style = {"running": "bold green", "paused": "bold yellow", "ended": "dim"}.get(state, "cyan")
+    return state, style
+
+
+def _bar(sku: Mapping[str, int], total: int) -> Text:
+    """Draw sold, held and free side by side; what is there at all gets one cell at least."""
+    sold = _cells(sku["sold"], total)
+    held = min(_cells(sku["held"], total), BAR_WIDTH - sold)
+    return Text.assemble(("█" * sold, "green"), ("▒" * held, "yellow"), ("·" * (BAR_WIDTH - sold - held), "dim"))
+
+
+def _cells(units: int, total: int) -> int:
+    return max(1, units * BAR_WIDTH // total) if units > 0 and total > 0 else 0
+
+
+def _countdown(now: datetime, schedule: Mapping[str, Any]) -> str:
+    starts_at = datetime.fromisoformat(schedule["starts_at"])
+    ends_at = datetime.fromisoformat(schedule["ends_at"])
+    if now < starts_at:
+        return f"opens in {_duration(starts_at - now)}"
+    if now < ends_at:
+        return f"closes in {_duration(ends_at - now)}"
+    return "is over"
+
+
+def _duration(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days} d {clock}" if days else clock
+
+
+def frames(looks: Iterator[Mapping[str, Any]], schedule: Mapping[str, Any] | None = None) -> Iterator[RenderableType]:
+    """Turn successive statistics into pictures with the rate between them."""
+    rate = Rate()
+    for statistics in looks:
+        yield render_frame(statistics, rate.add(statistics), schedule)

@@ -1,0 +1,135 @@
+"""A rehearsal against a stub shop: an honest one passes, and each planted fault breaks its own promise."""
+
+import dataclasses
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
+from brandday_cli.rehearsal_shopper import Call
+from brandday_cli.rehearsal_verdict import Verdict
+from brandday_cli.rehearse import RehearsalRefused, Script, Stage, rehearse_campaign
+from tests.functional.rehearsal_stub import StubShop, open_mint, serve
+
+PROMISES = ("oversold", "lost", "duplicates", "wrong_sold_out", "errors_5xx")
+
+
+class Quiet:
+    """An audience that only remembers."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.stages: list[str] = []
+        self.tokens = 0
+
+    def on_stage(self, what: str, _shoppers: int, /) -> None:
+        self.stages.append(what)
+
+    def on_signed(self, tokens: int) -> None:
+        self.tokens += tokens
+
+    def on_calls(self, calls: list[Call], _visits: int, /) -> None:
+        self.calls += calls
+
+    def on_pause(self) -> None:
+        pass
+
+
+def play(shop: StubShop, audience: Quiet | None = None, **script: Any) -> Verdict:
+    with serve(shop) as url:
+        stage = Stage(url, shop, open_mint, shop.findings)
+        chosen = Script(**{"shoppers": 60, "processes": 2, "opens_in": 1.0, "late_after": 0.7, **script})
+        return rehearse_campaign(stage, "brand-day", chosen, audience or Quiet())
+
+
+def test_an_honest_shop_keeps_every_promise_under_a_mixed_crowd() -> None:
+    shop, audience = StubShop(), Quiet()
+    verdict = play(shop, audience)
+    assert verdict.kept, verdict
+    assert verdict.shoppers == audience.tokens == 60
+    assert verdict.initial == 40 == verdict.sold + verdict.held + verdict.free
+    answers = verdict.responses
+    for outcome in ("created", "replayed", "resumed", "confirmed", "campaign_not_started", "shopper_limit_reached"):
+        assert answers[outcome] > 0, answers
+    assert sum(answers.values()) == len(audience.calls)
+    assert verdict.p50_ms <= verdict.p99_ms
+    assert verdict.requests_per_s > 0
+    assert list(json.loads(json.dumps(verdict.as_json()))) == [
+        "shoppers",
+        "initial",
+        "sold",
+        "held",
+        "free",
+        "oversold",
+        "lost",
+        "duplicates",
+        "wrong_sold_out",
+        "responses",
+        "errors_5xx",
+        "p50_ms",
+        "p99_ms",
+        "requests_per_s",
+        "audit_ok",
+    ]
+
+
+def test_the_copy_is_ended_and_the_campaign_itself_left_alone() -> None:
+    shop = StubShop()
+    play(shop, shoppers=5)
+    assert shop.published == shop.ended
+    assert shop.published[0].startswith("brand-day-rehearsal-")
+
+
+def test_an_honest_refusal_for_overload_is_retried_and_no_error() -> None:
+    verdict = play(StubShop("stumbles"))
+    assert verdict.responses["temporarily_overloaded"] > 0
+    assert verdict.kept, verdict
+
+
+@pytest.mark.parametrize(
+    ("fault", "promise"),
+    [
+        ("oversells", "oversold"),
+        ("forgets", "lost"),
+        ("repeats", "duplicates"),
+        ("lies", "wrong_sold_out"),
+        ("fails", "errors_5xx"),
+    ],
+)
+def test_a_shop_with_a_fault_breaks_that_promise(fault: str, promise: str) -> None:
+    verdict = play(StubShop(fault))
+    assert not verdict.kept
+    assert getattr(verdict, promise) > 0, verdict
+
+
+def test_the_display_counts_and_the_verdict_is_readable() -> None:
+    console = Console(width=120, file=io.StringIO(), record=True)
+    shop = StubShop()
+    with serve(shop) as url, RehearsalDisplay(console) as display:
+        stage = Stage(url, shop, open_mint, shop.findings)
+        verdict = rehearse_campaign(
+            stage, "brand-day", Script(shoppers=5, processes=1, opens_in=0.5, late_after=0.5), display
+        )
+    console.print(render_verdict(verdict))
+    console.print(render_verdict(dataclasses.replace(verdict, lost=3)))
+    text = console.export_text()
+    assert "5/5" in text
+    assert "Every promise was kept." in text
+    assert "A promise was broken." in text
+
+
+@pytest.mark.parametrize("url", ["https://shop.example/api", "http://10.0.0.1:8080", "http://localhost.example"])
+def test_a_rehearsal_is_played_on_this_machine_only(url: str) -> None:
+    shop = StubShop()
+    with pytest.raises(RehearsalRefused, match="only on this machine"):
+        rehearse_campaign(Stage(url, shop, open_mint, shop.findings), "brand-day", Script(), Quiet())
+
+
+def test_a_campaign_that_opens_in_the_far_future_is_not_rehearsed_live() -> None:
+    shop = StubShop()
+    shop.starts_at = "2099-01-01T00:00:00+00:00"
+    with pytest.raises(RehearsalRefused, match="opens only at"):
+        play(shop, shoppers=2, live=True)
