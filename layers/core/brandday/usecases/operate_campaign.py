@@ -82,22 +82,21 @@ class OperateCampaign:
         now = self.now()
         live = self._find(declared.id)
         version = 0 if live is None else live.version
+        changes = changes_between(None if live is None else to_declaration(live), to_declaration(declared))
+        publishes = publish and (live is None or live.status is Status.DRAFT)
+        if live is not None and not changes and not publishes:
+            return Act(live)
         if expected_version is not None and expected_version != version:
             raise CampaignConflict(version=version)
         if live is None:
-            changes = changes_between(None, to_declaration(declared))
             check_not_over(declared, now)
-            after = replace(declared, status=Status.DRAFT, applied_at=now)
+            after = replace(declared, applied_at=now)
         else:
-            changes = changes_between(to_declaration(live), to_declaration(declared))
-            if changes:
-                check_changes(live, declared, changes, now)
+            check_changes(live, declared, changes, now)
             after = _redeclared(live, declared, now)
-        if publish and after.status is Status.DRAFT:
+        if publishes:
             after = self._published(after, now)
             changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
-        if live is not None and not changes:
-            return Act(live)
         if dry_run:
             return Act(after, changes)
         return self._save(after, version, who, "apply", changes, now)

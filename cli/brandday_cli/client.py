@@ -1,0 +1,189 @@
+"""The admin API as the command sees it."""
+
+import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from brandday_cli.failures import CommandFailed, ExitCode
+
+TIMEOUT_SECONDS = 30
+MOST_TRIES = 5
+LONGEST_WAIT_SECONDS = 5.0
+
+_ADVICE = {
+    "unauthenticated": "The token is missing, forged or expired: give a fresh one with --token or BRANDDAY_TOKEN.",
+    "forbidden": "Use a token with the scope `operator`.",
+    "campaign_not_found": "See which campaigns there are with `brandday list`.",
+    "campaign_not_published": "Publish it first: `brandday publish ID`.",
+    "campaign_ended": "An ended campaign stays ended: declare a new one under another id.",
+    "campaign_conflict": "Somebody else was faster. Look with `brandday show ID`, then decide again.",
+    "restock_conflict": "Look with `brandday show ID` what the restock was, or choose a new --id.",
+    "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One wrong place in what was sent: a JSON pointer and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class ApiRefused(CommandFailed):
+    """The API understood and refused; `code` is its stable code, `places` are what is wrong in the body."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        self.code: str = problem.get("code", "unknown")
+        self.places = tuple(Place(place.get("pointer", ""), place["detail"]) for place in problem.get("errors", ()))
+        request_id = problem.get("request_id", "")
+        super().__init__(
+            f"{problem.get('title', 'The request was refused')} ({self.code}). {problem.get('detail', '')}".strip(),
+            exit_code=ExitCode.UNAVAILABLE if problem.get("status", 0) >= 500 else ExitCode.REFUSED,
+            details=[f"{place.pointer} {place.detail}".strip() for place in self.places],
+            advice=_ADVICE.get(self.code, "")
+            + (f" Request id: {request_id}." if self.code == "internal_error" else ""),
+        )
+
+
+@dataclass
+class AdminClient:
+    """Calls the admin API. Every act may be repeated, so each call is, while the API is busy or cannot be
+    reached.
+
+    `transport` and `sleep` are for tests. Raises ApiRefused, or CommandFailed when there is no answer.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(
+            base_url=self.url.rstrip("/") + "/",
+            headers={"Authorization": f"Bearer {self.token}", "User-Agent": "brandday-cli"},
+            timeout=TIMEOUT_SECONDS,
+            transport=self.transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def list_campaigns(self) -> list[dict[str, Any]]:
+        """All campaigns, the latest to start first."""
+        campaigns: list[dict[str, Any]] = self._call("GET", "v1/admin/campaigns")["campaigns"]
+        return campaigns
+
+    def show(self, campaign_id: str) -> dict[str, Any]:
+        """One campaign with all that is kept about it."""
+        campaign: dict[str, Any] = self._call("GET", _path(campaign_id))["campaign"]
+        return campaign
+
+    def declaration(self, campaign_id: str) -> dict[str, Any]:
+        """The campaign's document, as it could be applied again."""
+        document: dict[str, Any] = self.show(campaign_id)["document"]
+        return document
+
+    def apply(
+        self, document: Mapping[str, Any], *, dry_run: bool = False, version: int | None = None
+    ) -> dict[str, Any]:
+        """Declare a campaign; `version` is the one that was looked at (0: there was none)."""
+        query = {"dry_run": "true"} if dry_run else {}
+        if version is not None:
+            query["version"] = str(version)
+        return self._call("PUT", _path(str(document["id"])), json=document, query=query)
+
+    def act(self, campaign_id: str, verb: str) -> dict[str, Any]:
+        """Publish, pause, resume or end a campaign."""
+        return self._call("POST", _path(campaign_id, verb))
+
+    def publish(self, campaign_id: str) -> dict[str, Any]:
+        """Publish a draft."""
+        return self.act(campaign_id, "publish")
+
+    def end(self, campaign_id: str) -> dict[str, Any]:
+        """End a campaign."""
+        return self.act(campaign_id, "end")
+
+    def restock(self, campaign_id: str, restock_id: str, sku: str, quantity: int) -> dict[str, Any]:
+        """Add units, once per restock id."""
+        body = {"id": restock_id, "sku": sku, "quantity": quantity}
+        return self._call("POST", _path(campaign_id, "restocks"), json=body)
+
+    def history(self, campaign_id: str) -> list[dict[str, Any]]:
+        """The audit trail, the latest act first."""
+        entries: list[dict[str, Any]] = self._call("GET", _path(campaign_id, "history"))["entries"]
+        return entries
+
+    def statistics(self, campaign_id: str) -> dict[str, Any]:
+        """Free, held and sold units of every SKU."""
+        return self._call("GET", _path(campaign_id, "statistics"))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        for tries_left in reversed(range(MOST_TRIES)):
+            try:
+                response = self._http.request(method, path, json=json, params=query, headers=headers)
+            except httpx.RequestError as error:
+                if tries_left == 0:
+                    raise CommandFailed(
+                        f"No answer from {self.url}: {error}",
+                        exit_code=ExitCode.UNAVAILABLE,
+                        advice="Is it running, and is the address right? Running the command again is safe.",
+                    ) from None
+                self.sleep(0.2)
+                continue
+            if response.status_code not in (429, 503) or tries_left == 0:
+                return self._read(response)
+            self.sleep(_wait_seconds(response))
+        raise AssertionError("unreachable")
+
+    def _read(self, response: httpx.Response) -> dict[str, Any]:
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if response.is_success and isinstance(body, dict):
+            return body
+        if isinstance(body, dict) and "code" in body:
+            raise ApiRefused(body)
+        if response.status_code in (401, 403):  # the gateway's own answer has another shape
+            code = "unauthenticated" if response.status_code == 401 else "forbidden"
+            raise ApiRefused({"code": code, "title": "The API does not accept the token", "status": 401})
+        raise CommandFailed(
+            f"{self.url} answered {response.status_code}, and not as this API does",
+            exit_code=ExitCode.UNAVAILABLE,
+            advice="Check the address: `brandday url` shows the one in use.",
+        )
+
+
+def _path(campaign_id: str, *rest: str) -> str:
+    # What is typed on a command line may hold anything; a slash must not lead to another route.
+    quoted = urllib.parse.quote(campaign_id, safe="")
+    return "/".join(["v1/admin/campaigns", quoted, *rest])
+
+
+def _wait_seconds(response: httpx.Response) -> float:
+    try:
+        return min(float(response.headers["Retry-After"]), LONGEST_WAIT_SECONDS)
+    except (KeyError, ValueError):
+        return 1.0

@@ -1,0 +1,180 @@
+"""How campaigns look on a terminal. Pure: the API's answers in, pictures out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from brandday.domain.campaign import Money
+from brandday.domain.currency import format_money
+
+_STATE_STYLES = {
+    "draft": "cyan",
+    "scheduled": "blue",
+    "running": "bold green",
+    "paused": "bold yellow",
+    "ended": "dim",
+}
+
+
+def state_text(state: str) -> Text:
+    """A campaign's state in its colour."""
+    return Text(state, style=_STATE_STYLES.get(state, ""))
+
+
+def local_time(moment: str, time_zone: str) -> str:
+    """An RFC 3339 time on the clock of the campaign's zone: 2026-11-09 00:00:00 (fractions only if there are
+    any).
+    """
+    local = datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
+    return local.isoformat(sep=" ", timespec="milliseconds" if local.microsecond else "seconds")
+
+
+def title_text(titles: Mapping[str, str]) -> str:
+    """All titles, the English one first: they are the same thing said differently."""
+    return " / ".join(titles[tag] for tag in sorted(titles, key=lambda tag: (tag != "en", tag)))
+
+
+def render_list(campaigns: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """All campaigns in a table."""
+    if not campaigns:
+        return Text("No campaigns yet. Declare one with `brandday apply FILE`.", style="dim")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("campaign", no_wrap=True)
+    for heading in ("state", "starts", "ends", "zone"):
+        table.add_column(heading)
+    table.add_column("units", justify="right")
+    table.add_column("title", overflow="ellipsis", no_wrap=True)
+    for campaign in campaigns:
+        zone = campaign["time_zone"]
+        table.add_row(
+            campaign["id"],
+            state_text(campaign["state"]),
+            local_time(campaign["starts_at"], zone),
+            local_time(campaign["ends_at"], zone),
+            zone,
+            f"{campaign['units']:,}",
+            title_text(campaign["title"]),
+        )
+    return table
+
+
+def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) -> RenderableType:
+    """One campaign: its terms, and how the stock of each SKU stands."""
+    document, zone = campaign["document"], campaign["time_zone"]
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    facts.add_column()
+    facts.add_row("state", state_text(campaign["state"]))
+    facts.add_row(
+        "sale", f"{local_time(campaign['starts_at'], zone)} to {local_time(campaign['ends_at'], zone)}  {zone}"
+    )
+    facts.add_row("open to", _audience(document))
+    facts.add_row("per shopper", f"{document['limit_per_shopper']} in all")
+    facts.add_row("hold", f"{document['hold_seconds']} s, and {document['extend_seconds']} s more when payment begins")
+    facts.add_row("late payment", document["late_payment"])
+    facts.add_row("version", _version(campaign))
+    for restock in campaign["restocks"]:
+        done = "" if restock["done"] else "  (not finished: run the same restock again)"
+        facts.add_row(
+            "restock",
+            Text(
+                f"{restock['id']}: +{restock['quantity']:,} {restock['sku']}, {local_time(restock['at'], zone)}{done}",
+                style="" if restock["done"] else "yellow",
+            ),
+        )
+    heading = Text.assemble((campaign["id"], "bold"), "  ", title_text(campaign["title"]))
+    return Group(Panel(facts, title=heading, title_align="left", expand=False), _stock_table(document, statistics))
+
+
+def render_history(entries: Sequence[Mapping[str, Any]], time_zone: str) -> RenderableType:
+    """The audit trail, the latest act first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("when", no_wrap=True)
+    table.add_column("version", justify="right")
+    for heading in ("who", "act"):
+        table.add_column(heading)
+    table.add_column("what changed", overflow="fold")
+    for entry in entries:
+        changes = entry["changes"]
+        what = Text("\n").join([render_change(change) for change in changes])
+        if entry["version"] == 1 and entry["act"] == "apply":
+            what = Text("declared", style="green")
+        table.add_row(local_time(entry["at"], time_zone), str(entry["version"]), entry["who"], entry["act"], what)
+    return table
+
+
+def render_change(change: Mapping[str, Any]) -> Text:
+    """One changed value, as in a diff: added, removed or from one to the other."""
+    name, before, after = ".".join(change["path"]), change["before"], change["after"]
+    if before is None:
+        return Text(f"+ {name}: {_value(after)}", style="green")
+    if after is None:
+        return Text(f"- {name}: {_value(before)}", style="red")
+    return Text.assemble((f"~ {name}: ", "yellow"), (_value(before), "red"), " → ", (_value(after), "green"))
+
+
+def render_diff(campaign_id: str, version: int, changes: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """What applying a file would change."""
+    heading = "is new" if version == 0 else f"changes (live is version {version})"
+    return Group(Text.assemble((campaign_id, "bold"), f" {heading}"), *(render_change(change) for change in changes))
+
+
+def _stock_table(document: Mapping[str, Any], statistics: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("SKU", "title"):
+        table.add_column(heading)
+    for heading in ("list price", "sale price", "stock", "restocked", "free", "held", "sold", "per shopper"):
+        table.add_column(heading, justify="right")
+    units = {sku["sku"]: sku for sku in statistics["skus"]}
+    for sku in document["skus"]:
+        counts = units[sku["sku"]]
+        table.add_row(
+            sku["sku"],
+            title_text(sku["title"]),
+            Text(_value(sku["list_price"]), style="dim strike"),
+            Text(_value(sku["sale_price"]), style="bold"),
+            *(f"{counts[name]:,}" for name in ("initial", "restocked", "free", "held", "sold")),
+            str(sku["units_per_shopper"]),
+        )
+    return table
+
+
+def _audience(document: Mapping[str, Any]) -> str:
+    rules = document["eligibility"]
+    parts = [", ".join(document["channels"])]
+    if rules["member_tiers"]:
+        parts.append("tiers " + ", ".join(rules["member_tiers"]))
+    if rules["regions"]:
+        parts.append("regions " + ", ".join(rules["regions"]))
+    if rules["new_customers_only"]:
+        parts.append("new customers only")
+    return "; ".join(parts)
+
+
+def _version(campaign: Mapping[str, Any]) -> str:
+    shards = campaign["shards"]
+    return str(campaign["version"]) if shards is None else f"{campaign['version']}, stock in {shards:,} shards"
+
+
+def _value(value: Any) -> str:
+    match value:
+        case {"amount": int(amount), "currency": str(currency)}:
+            return format_money(Money(amount, currency))
+        case {"sku": sku, "quantity": quantity}:
+            return f"{quantity:,} units of {sku}"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case [] | "":
+            return "(nothing)"
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
