@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -175,9 +174,3 @@ def write_state(file: Path, state: Mapping[str, object]) -> None:
     draft = file.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(dict(state), indent=2) + "\n")
     draft.replace(file)
-
-
-def wait_until_over(stack: LocalStack) -> None:
-    """Return when the emulator is gone; Ctrl-C ends it earlier."""
-    while alive(stack.emulator_pid):
-        time.sleep(0.5)
