@@ -28,7 +28,7 @@ from brandday.domain.errors import (
     every_error,
 )
 from brandday.domain.messages import ENGLISH, VARIANTS
-from brandday.entrypoints import campaigns, reservations
+from brandday.entrypoints import admin, campaigns, reservations
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import ID_FORMS, KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
@@ -39,11 +39,14 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 TABLES: Final = {
     "CampaignsFunction": ("Campaigns", campaigns.ROUTES),
     "ReservationsFunction": ("Reservations", reservations.ROUTES),
+    "AdminFunction": ("Admin", admin.ROUTES),
 }
 """Which function serves which routes, by its name in template.yaml; and the heading they are documented under."""
 
 GATEWAY_STATUSES: Final = (401, 403, 429, 503)
 """What API Gateway answers by itself, in its own shape, before any function of ours is asked."""
+
+_REFERENCE: Final = r"#/components/schemas/(\w+)"
 
 _DESCRIPTION: Final = """\
 Campaigns are public. Everything else needs a bearer token whose claims say who asks (`sub`, `tier`, `channel`,
@@ -112,16 +115,17 @@ def openapi() -> dict[str, Any]:
     for heading, routes in TABLES.values():
         for route in routes:
             _register(app, route, heading)
-    document: dict[str, Any] = json.loads(
-        app.get_openapi_json_schema(
-            title="Brand Day",
-            version="1",
-            description=_DESCRIPTION,
-            tags=[Tag(name=heading) for heading, _ in TABLES.values()],
-            servers=[Server(url="/")],
-            security_schemes={"token": HTTPBearer(bearerFormat="JWT")},
-        )
+    text = app.get_openapi_json_schema(
+        title="Brand Day",
+        version="1",
+        description=_DESCRIPTION,
+        tags=[Tag(name=heading) for heading, _ in TABLES.values()],
+        servers=[Server(url="/")],
+        security_schemes={"token": HTTPBearer(bearerFormat="JWT")},
     )
+    # Models of the same name in two modules: Powertools tells them apart by the whole path of the module.
+    text = text.replace("brandday__entrypoints__campaigns__", "").replace("brandday__entrypoints__admin__", "Admin")
+    document: dict[str, Any] = json.loads(text)
     schemas = document["components"]["schemas"]
     for model in (WrongPlace, Problem, GatewayMessage):
         schemas[model.__name__] = model.model_json_schema(
@@ -135,10 +139,18 @@ def openapi() -> dict[str, Any]:
                 **_answers(route, operation["responses"]),
                 **{str(status): _refusal(status, kinds) for status, kinds in _by_status(route)},
             }
-    # Powertools also describes its own validation errors, which are never sent.
-    used = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
-    document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas) if name in used}
+    document["components"]["schemas"] = _used(schemas, json.dumps(document["paths"]))
     return document
+
+
+def _used(schemas: dict[str, Any], where: str) -> dict[str, Any]:
+    """The schemas that `where` leads to: Powertools also describes its own errors, which are never sent."""
+    found: set[str] = set()
+    new = set(re.findall(_REFERENCE, where))
+    while new:
+        found |= new
+        new = set(re.findall(_REFERENCE, json.dumps([schemas[name] for name in new]))) - found
+    return {name: schemas[name] for name in sorted(found)}
 
 
 def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
@@ -147,11 +159,17 @@ def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
         method=route.method,
         summary=route.summary,
         description=inspect.getdoc(route.handler),
-        operation_id=route.handler.__name__,
+        operation_id=operation_id(route),
         tags=[heading],
         security=[{"token": [route.scope]}] if route.scope else None,
         responses={route.statuses[0]: {"description": "", "content": {"application/json": {"model": route.answer}}}},
     )(_function_of(route))
+
+
+def operation_id(route: Route) -> str:
+    """The handler's name; operators' routes are told from the public ones of the same name."""
+    name = route.handler.__name__
+    return f"admin_{name}" if route.handler.__module__ == admin.__name__ else name
 
 
 def _function_of(route: Route) -> Callable[..., Any]:

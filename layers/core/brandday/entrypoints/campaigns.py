@@ -10,7 +10,7 @@ from brandday.domain.campaign import Sku, State
 from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import CampaignNotFound
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.reservations import MoneyBody
+from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
 
 

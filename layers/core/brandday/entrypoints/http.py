@@ -66,7 +66,7 @@ def build_app(
     `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries.
     """
     app = APIGatewayHttpResolver()
-    paths = [(re.compile(re.sub(r"{\w+}", "[^/]+", route.path)), route.method) for route in routes]
+    paths = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path)), route.method) for route in routes]
 
     def exchange() -> _Exchange:
         return app.context["exchange"]  # type: ignore[no-any-return]
@@ -137,9 +137,17 @@ def build_app(
         return refuse(current, InternalError())
 
     def on_no_route(_: NotFoundError) -> Response[str]:
-        path = app.current_event.path
-        allowed = tuple(sorted(method for form, method in paths if form.fullmatch(path)))
-        return refuse(exchange(), MethodNotAllowed(allowed=allowed) if allowed else RouteNotFound())
+        return refuse(exchange(), why_no_route(app.current_event.path, app.current_event.http_method))
+
+    def why_no_route(path: str, method: str) -> BrandDayError:
+        matches = {other: match for form, other in paths if (match := form.fullmatch(path))}
+        if method not in matches:
+            return MethodNotAllowed(allowed=tuple(sorted(matches))) if matches else RouteNotFound()
+        try:  # Powertools' routes do not match every character: an id with such a one belongs to nothing
+            check_ids(matches[method].groupdict())
+        except BrandDayError as error:
+            return error
+        return RouteNotFound()
 
     # These three are all there is: without them Powertools answers in three other shapes.
     app.not_found(on_no_route)

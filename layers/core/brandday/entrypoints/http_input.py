@@ -101,7 +101,7 @@ def check_ids(path: Mapping[str, str]) -> None:
 
 def read_key(headers: Mapping[str, str]) -> str:
     """The Idempotency-Key; raises IdempotencyKeyMissing, or ValidationFailed if it cannot be one."""
-    key = headers.get("idempotency-key", "").strip()
+    key = headers.get("idempotency-key", "").strip(" \t")
     if not key:
         raise IdempotencyKeyMissing
     if len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():

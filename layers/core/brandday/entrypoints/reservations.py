@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from brandday.domain.campaign import MAX_UNITS_PER_SHOPPER, Money, Shopper
+from brandday.domain.campaign import MAX_UNITS_PER_SHOPPER, Shopper
 from brandday.domain.errors import (
     AllHeld,
     CampaignEnded,
@@ -25,6 +25,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
 from brandday.domain.times import to_rfc3339
+from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
 
 SHOPPER: Final = "shopper"
@@ -57,18 +58,6 @@ class ConfirmReservationBody(Input):
     """Which order paid."""
 
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="The shop's order that was paid.")]
-
-
-class MoneyBody(BaseModel):
-    """An amount in minor units (fen, cents) of an ISO 4217 currency."""
-
-    amount: Annotated[int, Field(ge=0)]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-
-    @classmethod
-    def of(cls, money: Money) -> Self:
-        """The same, on the wire."""
-        return cls(amount=money.amount, currency=money.currency)
 
 
 class ReservationBody(Output):

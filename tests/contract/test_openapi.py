@@ -1,0 +1,87 @@
+"""Routes, template, OpenAPI document and API guide say the same."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from brandday.domain.errors import every_error
+from brandday.entrypoints.routes import Route
+from tests.http_client import check_schema
+from tools import openapi
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+ROUTES = [(function, route) for function, (_, routes) in openapi.TABLES.items() for route in routes]
+
+
+def name(value: object) -> str:
+    return f"{value.method} {value.path}" if isinstance(value, Route) else str(value)
+
+
+def template_routes() -> set[tuple[str, str, str, str | None]]:
+    """(function, method, path, scope) of every route in template.yaml; scope None means public."""
+    found = set()
+    for function, resource in YAML().load(ROOT / "template.yaml")["Resources"].items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] == "HttpApi":
+                at: dict[str, Any] = event["Properties"]
+                auth = at.get("Auth", {})
+                scopes = [None] if auth.get("Authorizer") == "NONE" else auth["AuthorizationScopes"]
+                found |= {(function, at["Method"], at["Path"], scope) for scope in scopes}
+    return found
+
+
+def test_the_documents_are_what_the_code_says() -> None:
+    assert (ROOT / "docs/openapi.json").read_text(encoding="utf-8") == openapi.openapi_text()
+    assert openapi.guide_text(GUIDE) == GUIDE
+
+
+def test_drift_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openapi, "DOCS", tmp_path)
+    (tmp_path / "api.md").write_text(GUIDE.replace("| `sold_out` | 409 |", "| `sold_out` | 410 |"), encoding="utf-8")
+    assert openapi.main(["--check"]) == 1
+    assert openapi.main([]) == 0
+    assert openapi.main(["--check"]) == 0
+    assert (tmp_path / "api.md").read_text(encoding="utf-8") == GUIDE
+
+
+def test_the_template_has_exactly_these_routes() -> None:
+    assert {(function, route.method, route.path, route.scope) for function, route in ROUTES} == template_routes()
+
+
+@pytest.mark.parametrize(("function", "route"), ROUTES, ids=name)
+def test_every_route_is_documented(function: str, route: Route) -> None:
+    assert f"| `{route.method} {route.path}` |" in GUIDE, function
+    operation = openapi.openapi()["paths"][route.path][route.method.lower()]
+    assert operation["summary"] == route.summary
+    assert operation.get("security", []) == ([{"token": [route.scope]}] if route.scope else [])
+    for kind in route.every_error:
+        said = operation["responses"][str(kind.status)]
+        schema = said["content"]["application/problem+json"]["schema"]
+        assert kind.code in schema["allOf"][1]["properties"]["code"]["enum"]
+
+
+@pytest.mark.parametrize(("_", "route"), [pair for pair in ROUTES if pair[1].method == "POST"], ids=name)
+def test_every_post_needs_an_idempotency_key(_: str, route: Route) -> None:
+    assert route.needs_key
+
+
+def test_no_two_operations_share_a_name() -> None:
+    names = [openapi.operation_id(route) for _, route in ROUTES]
+    assert len(set(names)) == len(names)
+
+
+def test_every_error_a_client_can_meet_is_in_the_guide_once() -> None:
+    for kind in every_error():
+        assert len(re.findall(rf"^\| `{kind.code}` \|", GUIDE, re.MULTILINE)) == 1
+
+
+def test_the_example_in_the_guide_is_a_real_problem() -> None:
+    example = json.loads(re.search(r"```json\n(.*?)```", GUIDE, re.DOTALL)[1])  # type: ignore[index]
+    check_schema({"$ref": "#/components/schemas/Problem"}, example)
