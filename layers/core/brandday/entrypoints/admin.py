@@ -128,13 +128,13 @@ class ChangeBody(BaseModel):
         return cls(**change.to_document())
 
 
-class CampaignListBody(Output):
+class OperatorCampaignListBody(Output):
     """All campaigns, the latest to start first."""
 
     campaigns: list[CampaignLine]
 
 
-class CampaignBody(Output):
+class OperatorCampaignBody(Output):
     """One campaign."""
 
     campaign: CampaignRecord
@@ -219,13 +219,13 @@ class StatisticsBody(Output):
 
 def list_campaigns(use_cases: AdminUseCases, _: Request[None]) -> Answer:
     """200 with all campaigns, drafts too."""
-    return Answer(CampaignListBody(campaigns=[CampaignLine.of(sight) for sight in use_cases.inspect.list()]))
+    return Answer(OperatorCampaignListBody(campaigns=[CampaignLine.of(sight) for sight in use_cases.inspect.list()]))
 
 
 def get_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
     """200 with the campaign, also when it is a draft."""
     sight = use_cases.inspect.show(_id(request))
-    return Answer(CampaignBody(campaign=CampaignRecord.from_campaign(sight.campaign, sight.state)))
+    return Answer(OperatorCampaignBody(campaign=CampaignRecord.from_campaign(sight.campaign, sight.state)))
 
 
 def apply_campaign(use_cases: AdminUseCases, request: Request[CampaignDocument]) -> Answer:
@@ -384,8 +384,8 @@ def _look(path: str, handler: Any, summary: str, answer: type[Output], *errors: 
 _ONE: Final = "/v1/admin/campaigns/{campaign_id}"
 
 ROUTES: Final = (
-    _look("/v1/admin/campaigns", list_campaigns, "List all campaigns, drafts too", CampaignListBody),
-    _look(_ONE, get_campaign, "Look at a campaign as an operator", CampaignBody, CampaignNotFound),
+    _look("/v1/admin/campaigns", list_campaigns, "List all campaigns, drafts too", OperatorCampaignListBody),
+    _look(_ONE, get_campaign, "Look at a campaign as an operator", OperatorCampaignBody, CampaignNotFound),
     Route(
         "PUT",
         _ONE,
