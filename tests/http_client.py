@@ -91,7 +91,12 @@ def check_documented(route_key: str, answer: Answered) -> None:
 
 def check_schema(schema: Mapping[str, Any], value: object) -> None:
     """`value` is as `schema` (of docs/openapi.json) says."""
-    jsonschema_rs.Draft202012Validator({**schema, "components": openapi()["components"]}).validate(value)
+    _validator(json.dumps(schema)).validate(value)
+
+
+@cache
+def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({**json.loads(schema), "components": openapi()["components"]})
 
 
 @cache
