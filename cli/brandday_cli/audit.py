@@ -1,177 +1,96 @@
-"""``brandday audit``: prove from the tables that not one unit was oversold or lost.
+"""`brandday audit`: prove from the tables that not one unit was oversold or lost."""
 
-The tables are read shard by shard with consistent reads, so memory grows only with the shoppers
-whose claims lie outside their home shard. A sale may go on meanwhile. One item is read atomically,
-so what one shard says about itself stands; a fact that spans items (a pointer and its claim, one
-shopper's total) may have moved between two reads, and is believed only after all the items it
-rests on were read again in one transaction.
-"""
+from typing import Annotated
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from brandday_cli.audit_records import (
-    POINTER,
-    Entry,
-    Plan,
-    Shard,
-    UnreadableCampaign,
-    Violation,
-    decode_plan,
-    decode_shard,
-    decode_summary,
-)
-from brandday_cli.audit_rules import (
-    Findings,
-    Pool,
-    check_pools,
-    check_restocks,
-    check_shard,
-    check_shopper,
-    check_summary,
-    count_units,
-    crosses_shards,
-)
-from brandday_cli.audit_tables import BATCH_SIZE, AuditTables
+from brandday.adapters.aws import dynamodb_client
+from brandday.config.settings import SettingMissing, Settings
+from brandday_cli.audit_campaign import audit_campaign
+from brandday_cli.audit_records import UnreadableCampaign
+from brandday_cli.audit_report import to_json, to_text
+from brandday_cli.audit_rules import Findings
+from brandday_cli.audit_tables import DynamoAuditTables
+from brandday_cli.console import err, out
+from brandday_cli.failures import CommandFailed, ExitCode
+from brandday_cli.target import Target, find_local_stack
 
-OVERDUE_NOTE_MS = 5 * 60 * 1000
-"""How long after its expiry a hold that is not back on sale is worth a note."""
-
-type Progress = Callable[[int, int], None]
-"""Called with (shards read, shards in all)."""
+READ_TIMEOUT_MS = 20_000
 
 
-@dataclass
-class _Tally:
-    """What is gathered while the shards stream by."""
+def audit(
+    ctx: typer.Context,
+    campaign_id: Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for another program.")] = False,
+    scan: Annotated[
+        bool, typer.Option("--scan", help="Also look for stock outside the layout; reads the whole table.")
+    ] = False,
+    strict_summary: Annotated[
+        bool, typer.Option("--strict-summary", help="Also compare the live summary, which may be a second old.")
+    ] = False,
+) -> None:
+    """Prove from the tables that not one unit was oversold or lost; exit code 1 names each violation."""
+    findings = run_audit(
+        open_tables(ctx.obj), campaign_id, scan=scan, strict_summary=strict_summary, show_progress=True
+    )
+    if as_json:
+        out.file.write(to_json(findings) + "\n")
+    else:
+        out.print(to_text(campaign_id, findings))
+    if not findings.ok:
+        raise typer.Exit(ExitCode.REFUSED)
 
-    pools: dict[str, Pool]
-    restocks: dict[tuple[str, str], int] = field(default_factory=dict)
-    travellers: dict[str, dict[int, tuple[Entry, ...]]] = field(default_factory=dict)
-    overdue_units: int = 0
+
+def open_tables(target: Target) -> DynamoAuditTables:
+    """Return the tables: those that STOCK_TABLE and CAMPAIGN_TABLE name, or else the local stack's.
+
+    Raises CommandFailed when another API was named and its tables were not.
+    """
+    try:
+        settings = Settings.from_env()
+    except SettingMissing as missing:
+        if target.api_url:
+            raise CommandFailed(
+                f"The audit reads the tables itself, and does not know which: {missing}",
+                exit_code=ExitCode.USAGE,
+                advice="Set STOCK_TABLE and CAMPAIGN_TABLE to the stack's outputs, and credentials that may read them.",
+            ) from None
+        stack = find_local_stack()
+        return DynamoAuditTables(stack.aws.tables, stack.stock_table, stack.campaign_table)
+    return DynamoAuditTables(dynamodb_client(READ_TIMEOUT_MS), settings.stock_table, settings.campaign_table)
 
 
-def audit_campaign(
-    tables: AuditTables,
+def run_audit(
+    tables: DynamoAuditTables,
     campaign_id: str,
     *,
     scan: bool = False,
     strict_summary: bool = False,
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    on_progress: Progress | None = None,
+    show_progress: bool = False,
 ) -> Findings:
-    """Audit one campaign and return what was found.
-
-    ``scan`` also looks for stock items outside the layout (reads the whole table);
-    ``strict_summary`` also compares the summary, which may lag behind a live sale.
-    Raises ``UnreadableCampaign`` when there is no published campaign to judge.
-    """
-    plan, violations = decode_plan(campaign_id, tables.read_config(campaign_id))
-    pools = {slot: Pool(sku, plan.stock[sku]) for slot, sku in plan.sku_of_slot.items()}
-    findings = Findings(list(pools.values()), violations)
-    tally = _Tally(pools)
-    summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict_summary else None
-    for number, item in tables.read_shards(campaign_id, range(plan.shards)):
-        shard = decode_shard(plan, number, item)
-        _take_in(plan, shard, tally, findings, now_ms())
-        if summary is not None:
-            violations += check_summary(plan, shard, summary.get(number))
-        if on_progress is not None:
-            on_progress(number + 1, plan.shards)
-    for shopper, records in tally.travellers.items():
-        violations += _judge_traveller(tables, plan, shopper, records, now_ms)
-    violations += _judge_restocks(tables, plan, tally.restocks)
-    violations += check_pools(findings.pools)
-    if scan:
-        violations += _find_strays(tables, plan)
-    if tally.overdue_units:
-        minutes = OVERDUE_NOTE_MS // 60_000
-        findings.notes.append(
-            f"{tally.overdue_units} held units expired over {minutes} minutes ago and are not yet back on "
-            "sale: is the sweeper running?"
-        )
-    return findings
-
-
-def _take_in(plan: Plan, shard: Shard, tally: _Tally, findings: Findings, now_ms: int) -> None:
-    """Judge one shard by itself, add it to the totals, and remember whom it cannot judge alone."""
-    violations, oversold, lost = check_shard(plan, shard)
-    findings.violations += violations
-    findings.oversold += oversold
-    findings.lost += lost
-    for slot, (restocked, free, held, sold) in count_units(plan, shard).items():
-        pool = tally.pools[slot]
-        pool.restocked += restocked
-        pool.free += free
-        pool.held += held
-        pool.sold += sold
-    for key, units in shard.restocked.items():
-        tally.restocks[key] = tally.restocks.get(key, 0) + units
-    for shopper, entries in shard.records.items():
-        if crosses_shards(plan, shard, shopper):
-            tally.travellers.setdefault(shopper, {})[shard.number] = entries
-        elif plan.home_of(shopper) == shard.number:
-            findings.violations += check_shopper(plan, shopper, {shard.number: entries}, now_ms)
-        tally.overdue_units += sum(
-            entry.quantity for entry in entries if entry.is_held and plan.expires_at(entry) + OVERDUE_NOTE_MS < now_ms
-        )
-
-
-def _judge_traveller(
-    tables: AuditTables,
-    plan: Plan,
-    shopper: str,
-    seen: dict[int, tuple[Entry, ...]],
-    now_ms: Callable[[], int],
-) -> list[Violation]:
-    """Judge a shopper with entries in several shards; what looks wrong is read again as of one moment."""
-    if not check_shopper(plan, shopper, seen, now_ms()) and plan.home_of(shopper) in seen:
-        return []
-    involved = {plan.home_of(shopper), *seen}
-    while True:
-        involved |= {
-            entry.target
-            for entry in seen.get(plan.home_of(shopper), ())
-            if entry.state == POINTER and entry.target is not None and entry.target < plan.shards
-        }
-        shards = sorted(involved)[:BATCH_SIZE]
-        items = tables.read_together(plan.campaign_id, shards)
-        decoded = {number: decode_shard(plan, number, item) for number, item in items.items()}
-        seen = {number: shard.records[shopper] for number, shard in decoded.items() if shopper in shard.records}
-        targets = {
-            entry.target
-            for entry in seen.get(plan.home_of(shopper), ())
-            if entry.target is not None and entry.target < plan.shards
-        }
-        if targets <= involved:
-            return check_shopper(plan, shopper, seen, now_ms())
-
-
-def _judge_restocks(tables: AuditTables, plan: Plan, recorded: dict[tuple[str, str], int]) -> list[Violation]:
-    """Compare restocks; on a difference read all again, since one may be going on right now."""
-    if not check_restocks(plan, recorded):
-        return []
-    before, _ = decode_plan(plan.campaign_id, tables.read_config(plan.campaign_id))
-    recorded = {}
-    for number, item in tables.read_shards(plan.campaign_id, range(plan.shards)):
-        for key, units in decode_shard(plan, number, item).restocked.items():
-            recorded[key] = recorded.get(key, 0) + units
-    after, _ = decode_plan(plan.campaign_id, tables.read_config(plan.campaign_id))
-    # Reported are only differences that both records of the campaign agree on, the one before and
-    # the one after the shards were read.
-    confirmed = check_restocks(after, recorded)
-    return [violation for violation in check_restocks(before, recorded) if violation in confirmed]
-
-
-def _find_strays(tables: AuditTables, plan: Plan) -> list[Violation]:
-    """Name the campaign's stock items that lie outside its layout."""
-    expected = {f"{plan.campaign_id}#{number}" for number in range(plan.shards)}
-    return [
-        Violation("stray_item", f"the stock item {key!r} lies outside the layout's {plan.shards} shards")
-        for key in tables.scan_keys(plan.campaign_id)
-        if key not in expected
-    ]
-
-
-__all__ = ["UnreadableCampaign", "audit_campaign"]
+    """Audit a campaign, with a progress bar if asked for; raises CommandFailed if there is nothing to judge."""
+    with Progress(
+        TextColumn("reading shards"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not show_progress,
+    ) as progress:
+        task = progress.add_task("", total=None)
+        try:
+            return audit_campaign(
+                tables,
+                campaign_id,
+                scan=scan,
+                strict_summary=strict_summary,
+                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        except UnreadableCampaign as error:
+            raise CommandFailed(
+                f"There is nothing to audit: {error}",
+                exit_code=ExitCode.REFUSED,
+                advice="See which campaigns there are with `brandday list`.",
+            ) from None

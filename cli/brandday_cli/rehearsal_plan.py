@@ -73,17 +73,21 @@ class ShopperPlan:
 def plan_crowd(
     campaign_id: str, skus: Sequence[SkuTerms], shoppers: int, seed: int, late_after: float = 3.0
 ) -> list[ShopperPlan]:
-    """Plan the crowd; SKUs are wanted in proportion to their stock, one shopper in five wants several units.
+    """Plan the crowd; one shopper in five wants several units.
 
+    Half of the crowd wants what is scarce, up to a third more than there is of it, so that something sells
+    out even if the crowd is small for the campaign; the others want SKUs in proportion to their stock.
     Late shoppers come between ``late_after`` and twice as many seconds after the opening.
     """
     dice = random.Random(f"{campaign_id} {seed}")  # noqa: S311 - simulated shoppers need no secret luck
     traits, weights = list(SHARES), list(SHARES.values())
     stocks = [terms.stock for terms in skus]
+    scarce = [terms for terms in sorted(skus, key=lambda terms: terms.stock) for _ in range(terms.stock * 4 // 3 + 1)]
+    wanted = scarce[: shoppers // 2] + dice.choices(skus, stocks, k=shoppers - min(len(scarce), shoppers // 2))
+    dice.shuffle(wanted)
     plans = []
-    for number in range(shoppers):
+    for number, terms in enumerate(wanted):
         trait = dice.choices(traits, weights)[0]
-        terms = dice.choices(skus, stocks)[0]
         several = dice.random() < 0.2
         arrives = dice.uniform(0, RUSH_SECONDS)
         if trait is Trait.COMES_EARLY:

@@ -1,18 +1,27 @@
-"""``brandday watch``: a campaign as it sells, once a second.
+"""`brandday watch`: a campaign as it sells, once a second.
 
 ``render_frame`` is pure: statistics in, picture out. The rate is what was sold between two looks, over the
 server's own times, so a slow terminal does not distort it.
 """
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from brandday_cli.console import out
+from brandday_cli.target import Target
+from brandday_cli.views import state_text
+
+LOOK_EVERY_SECONDS = 1.0
 BAR_WIDTH = 40
 RATE_WINDOW = 5
 """The rate is taken over this many looks, so that it does not jump."""
@@ -48,7 +57,7 @@ def render_frame(
     ``statistics`` is the answer of the admin API; ``schedule`` has ``starts_at`` and ``ends_at`` (RFC 3339) if known.
     """
     now = datetime.fromisoformat(statistics["server_time"])
-    title = Text.assemble((statistics["campaign_id"], "bold"), "  ", _state_text(str(statistics["state"])))
+    title = Text.assemble((statistics["campaign_id"], "bold"), "  ", state_text(statistics["state"]))
     if schedule:
         title.append(f"  {_countdown(now, schedule)}")
     table = Table(expand=False)
@@ -82,11 +91,6 @@ def render_frame(
     return Group(*parts)
 
 
-def _state_text(state: str) -> tuple[str, str]:
-    style = {"running": "bold green", "paused": "bold yellow", "ended": "dim"}.get(state, "cyan")
-    return state, style
-
-
 def _bar(sku: Mapping[str, int], total: int) -> Text:
     """Draw sold, held and free side by side; what is there at all gets one cell at least."""
     sold = _cells(sku["sold"], total)
@@ -115,8 +119,27 @@ def _duration(span: timedelta) -> str:
     return f"{days} d {clock}" if days else clock
 
 
-def frames(looks: Iterator[Mapping[str, Any]], schedule: Mapping[str, Any] | None = None) -> Iterator[RenderableType]:
-    """Turn successive statistics into pictures with the rate between them."""
+def watch(
+    ctx: typer.Context,
+    campaign_id: Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.", show_default=False)],
+    once: Annotated[bool, typer.Option("--once", help="Show one picture and stop.")] = False,
+) -> None:
+    """Watch a campaign sell: free, held and sold units and the rate, until Ctrl-C."""
+    target: Target = ctx.obj
+    with target.operator() as client:
+        schedule = client.declaration(campaign_id)
+        pictures = _pictures(lambda: client.statistics(campaign_id), schedule)
+        if once:
+            out.print(next(pictures))
+            return
+        with contextlib.suppress(KeyboardInterrupt), Live(console=out, auto_refresh=False) as live:
+            for picture in pictures:
+                live.update(picture, refresh=True)
+                time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _pictures(look: Callable[[], Mapping[str, Any]], schedule: Mapping[str, Any]) -> Iterator[RenderableType]:
     rate = Rate()
-    for statistics in looks:
+    while True:
+        statistics = look()
         yield render_frame(statistics, rate.add(statistics), schedule)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, rehearse_campaign
 from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
 from brandday_cli.rehearsal_shopper import Call
 from brandday_cli.rehearsal_verdict import Verdict
-from brandday_cli.rehearse import RehearsalRefused, Script, Stage, rehearse_campaign
 from tests.functional.rehearsal_stub import StubShop, open_mint, serve
 
 PROMISES = ("oversold", "lost", "duplicates", "wrong_sold_out", "errors_5xx")
@@ -78,13 +78,13 @@ def test_an_honest_shop_keeps_every_promise_under_a_mixed_crowd() -> None:
 
 def test_the_copy_is_ended_and_the_campaign_itself_left_alone() -> None:
     shop = StubShop()
-    play(shop, shoppers=5)
+    play(shop, shoppers=5, processes=1)
     assert shop.published == shop.ended
     assert shop.published[0].startswith("brand-day-rehearsal-")
 
 
 def test_an_honest_refusal_for_overload_is_retried_and_no_error() -> None:
-    verdict = play(StubShop("stumbles"))
+    verdict = play(StubShop("stumbles"), processes=1)
     assert verdict.responses["temporarily_overloaded"] > 0
     assert verdict.kept, verdict
 
@@ -100,7 +100,7 @@ def test_an_honest_refusal_for_overload_is_retried_and_no_error() -> None:
     ],
 )
 def test_a_shop_with_a_fault_breaks_that_promise(fault: str, promise: str) -> None:
-    verdict = play(StubShop(fault))
+    verdict = play(StubShop(fault), processes=1)
     assert not verdict.kept
     assert getattr(verdict, promise) > 0, verdict
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from brandday_cli.audit import UnreadableCampaign, audit_campaign
+from brandday_cli.audit_campaign import audit_campaign
+from brandday_cli.audit_records import UnreadableCampaign
 from brandday_cli.audit_report import to_json, to_text
 from brandday_cli.audit_rules import RELEASE_GRACE_MS, Findings
 from tests.unit.audit_world import HOLD_MS, NOW_MS, World, entry, name_at_home
