@@ -11,8 +11,10 @@ Why it is right:
 1. Every write states the records it saw (``before``) and fails as a whole if one of them has changed, so each
    shard moves from one consistent state to the next: ``free + held + sold == capacity + restocked`` per slot.
 2. A shopper has one *home shard*, computed from the shopper's name. Every new attempt writes the home record on
-   condition of the home record it saw, so a shopper's attempts are serialised there. A claim that had to be
-   placed in another shard (overflow) leaves a pointer in the home record in the same transaction.
+   condition of the home record it saw, so a shopper's attempts are serialised there. A claim that has to be
+   placed in another shard (overflow) is announced by a pointer in the home record *before* it is made. A pointer
+   owns nothing: if the claim behind it was never made, whoever finds that out voids it in the other shard first,
+   so that it cannot be made later either.
 3. An entry only moves forward: ``held -> extended -> confirmed | expired | cancelled``. Nothing that was released
    becomes live again; a late payment starts a new attempt. So what a protocol has read of a released claim stays
    true, however long it takes to act on it. A hold that is past its time but not yet marked could still be
@@ -20,9 +22,6 @@ Why it is right:
 4. Every entry and pointer carries its *attempt*: the claim's time in milliseconds, and always higher than any
    attempt of that shopper seen before. Without it a released claim and a new one in the same shard look the same
    to a slow request, and the shopper ends up with two (tests/concurrency/test_interleavings.py finds it).
-5. A transaction is atomic for writes, but not for two reads: DynamoDB may show the pointer a moment before the claim
-   it leads to, even to consistent reads. So a claim that is not there counts as released only when it is old enough
-   to have been forgotten; before that, somebody else's transaction is under way, and the answer is "try again".
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from brandday.domain.shard import (
     HELD,
     POINTER,
     RELEASED,
+    VOID,
     Entry,
     RecordChange,
     Shard,
@@ -74,14 +74,7 @@ class Write(NamedTuple):
     write: ShardWrite
 
 
-class WriteBoth(NamedTuple):
-    """Do two writes or neither; answered with ``Written`` or ``Lost``."""
-
-    home: ShardWrite
-    away: ShardWrite
-
-
-type Effect = Read | Write | WriteBoth
+type Effect = Read | Write
 type Protocol[Outcome] = Generator[Effect, Any, Outcome]
 
 
@@ -347,12 +340,14 @@ def claim(
     write_first: bool,
     elsewhere: Callable[[], tuple[int, ...]],
 ) -> Protocol[ClaimOutcome]:
-    """Claim units for a shopper: one write when all goes well, a transaction only when the home shard is empty.
+    """Claim units for a shopper: one write when all goes well, two when the home shard is empty and others are not.
 
-    ``write_first`` says that the first write is likely to succeed; otherwise the home shard is read before.
+    ``write_first`` says that the first write is likely to succeed; otherwise the home shard is read before. What even
+    a shopper without any claim may not have is never written blindly.
     ``elsewhere`` names the few shards worth a look once the home shard is known to be empty.
     """
-    if write_first and terms.capacity(request.slot, request.home) >= request.quantity:
+    possible = judge(request, (), terms) is None and terms.capacity(request.slot, request.home) >= request.quantity
+    if write_first and possible:
         result = yield Write(first_take(request, terms))
         if isinstance(result, Written):
             return Granted(Claim(request.home, request.entry()))
@@ -365,73 +360,102 @@ def claim(
     for _ in range(MAX_RACES):
         record = decode_record(home.records.get(request.name))
         standing = yield from _standing(request.name, record, home.number, terms, request.now)
-        if standing is None:
-            return LostRace()
         decided = judge(request, standing, terms)
         if decided is not None:
             return decided
         live_pointers = frozenset(found.entry.attempt for found in standing if found.entry.units)
         added = request.entry([*record, *(found.entry for found in standing)])
         write = take(home, request, added, live_pointers, terms)
-        if write is None:
-            return (yield from _claim_elsewhere(request, home, standing, terms, elsewhere()))
-        result = yield Write(write)
+        if write is not None:
+            result = yield Write(write)
+            if isinstance(result, Written):
+                return Granted(Claim(home.number, added))
+            home = result.image
+            continue
+        away = yield from _look_elsewhere(request, elsewhere(), added.attempt, terms)
+        if away is None:
+            return NothingFree()
+        shard, added, write = away
+        pointer = added._replace(state=POINTER, order_id=None, shard=shard)
+        announced = point(home, request, pointer, live_pointers, terms)
+        result = yield Write(announced)
         if isinstance(result, Written):
-            return Granted(Claim(home.number, added))
+            result = yield Write(write)
+            if isinstance(result, Written):
+                return Granted(Claim(shard, added))
+            yield Write(withdraw(_after(home, announced), request.name, pointer, terms))
+            return LostRace()
         home = result.image
     return LostRace()
 
 
-def _standing(
-    name: str, record: Sequence[Entry], home: int, terms: Terms, now: int
-) -> Protocol[tuple[Claim, ...] | None]:
-    """Return all claims that a home record stands for, following its pointers and marking what is due there.
+def _look_elsewhere(
+    request: ClaimRequest, candidates: tuple[int, ...], attempt: int, terms: Terms
+) -> Protocol[tuple[int, Entry, ShardWrite] | None]:
+    """Return the first of the candidates that has the units, with the entry and the write that takes them."""
+    images: tuple[Shard, ...] = (yield Read(candidates)) if candidates else ()
+    for away in images:
+        known = decode_record(away.records.get(request.name))
+        added = request.entry([*known, request.entry()._replace(attempt=attempt - 1)])
+        write = take(away, request, added, frozenset(), terms)
+        if write is not None:
+            return away.number, added, write
+    return None
 
-    A due hold in another shard must be marked before it counts as released (point 3 of the module's argument).
-    None if a pointer's claim cannot be seen yet (point 5).
+
+def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: int) -> Protocol[tuple[Claim, ...]]:
+    """Return all claims that a home record stands for, following its pointers.
+
+    What could still change behind a pointer is settled first: a hold that is due is marked, and a claim that is
+    not there is made void, because the request that announced it may only be slow (points 2 and 3 above).
     """
     found = [Claim(home, entry) for entry in record if entry.state != POINTER]
-    pointers = [(entry.shard, entry.attempt) for entry in record if entry.shard is not None]
+    pointers = [entry for entry in record if entry.state == POINTER]
     if pointers:
-        images: tuple[Shard, ...] = yield Read(tuple(sorted({shard for shard, _ in pointers})), True)
+        images: tuple[Shard, ...] = yield Read(tuple(sorted({entry.shard or 0 for entry in pointers})), True)
         shards = {image.number: image for image in images}
-        for shard, attempt in pointers:
-            entry = find(shards[shard], name, attempt)
-            while entry is not None and terms.is_due(entry, now):
-                mark = _move(shards[shard], name, entry, entry._replace(state=EXPIRED), terms)
-                result = yield Write(mark)
-                shards[shard] = _after(shards[shard], mark) if isinstance(result, Written) else result.image
-                entry = find(shards[shard], name, attempt)
+        for pointer in pointers:
+            away = shards[pointer.shard or 0]
+            while True:
+                entry = find(away, name, pointer.attempt)
+                if entry is None:
+                    settle = void(away, name, pointer, terms, now)
+                elif terms.is_due(entry, now):
+                    settle = _move(away, name, entry, entry._replace(state=EXPIRED), terms)
+                else:
+                    settle = None
+                if settle is None:
+                    break
+                result = yield Write(settle)
+                away = _after(away, settle) if isinstance(result, Written) else result.image
+            shards[away.number] = away
             if entry is not None:
-                found.append(Claim(shard, entry))
-            elif attempt >= now - FORGET_AFTER_MS:
-                return None
+                found.append(Claim(away.number, entry))
     return tuple(found)
 
 
-def _claim_elsewhere(
-    request: ClaimRequest, home: Shard, standing: Sequence[Claim], terms: Terms, candidates: tuple[int, ...]
-) -> Protocol[ClaimOutcome]:
-    if not candidates:
-        return NothingFree()
-    images: tuple[Shard, ...] = yield Read(candidates)
-    live_pointers = frozenset(found.entry.attempt for found in standing if found.entry.units)
-    for away in images:
-        known = [entry for shard in (home, away) for entry in decode_record(shard.records.get(request.name))]
-        added = request.entry([*known, *(found.entry for found in standing)])
-        write = take(away, request, added, frozenset(), terms)
-        if write is None:
-            continue
-        pointer = added._replace(state=POINTER, order_id=None, shard=away.number)
-        result = yield WriteBoth(point(home, request, pointer, live_pointers, terms), write)
-        return Granted(Claim(away.number, added)) if isinstance(result, Written) else LostRace()
-    return NothingFree()
+def void(shard: Shard, name: str, pointer: Entry, terms: Terms, now: int) -> ShardWrite | None:
+    """Return the write that makes sure an announced claim is never made; None if nobody can make it any more."""
+    before = shard.records.get(name)
+    record = decode_record(before)
+    is_void = any(entry.attempt == pointer.attempt for entry in record)
+    if is_void or pointer.attempt < now - FORGET_AFTER_MS:
+        return None
+    after = encode_record([*record, pointer._replace(state=VOID, shard=None)])
+    return _shard_write(shard.number, [RecordChange(name, before, after)], {}, terms)
+
+
+def withdraw(home: Shard, name: str, pointer: Entry, terms: Terms) -> ShardWrite:
+    """Return the write that takes back a pointer whose claim will not be made."""
+    before = home.records[name]
+    after = encode_record(entry for entry in decode_record(before) if entry != pointer)
+    return _shard_write(home.number, [RecordChange(name, before, after)], {}, terms)
 
 
 def find(shard: Shard, name: str, attempt: int) -> Entry | None:
-    """Return a shopper's entry of that attempt in a shard (never the pointer), or None."""
+    """Return a shopper's claim of that attempt in a shard, or None: neither pointers nor void entries are claims."""
     for entry in decode_record(shard.records.get(name)):
-        if entry.attempt == attempt and entry.state != POINTER:
+        if entry.attempt == attempt and entry.state not in (POINTER, VOID):
             return entry
     return None
 
