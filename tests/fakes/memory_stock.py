@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from brandday.domain.shard import Lost, Refused, Shard, ShardWrite, Written, apply
-from brandday.domain.stock import Effect, Protocol, Read, Write, WriteBoth
+from brandday.domain.shard import Refused, Shard, ShardWrite, Written, apply
+from brandday.domain.stock import Effect, Protocol, Read, Write
 from brandday.usecases.drive import drive
 
 CAMPAIGN = "brand-day-2026-07"
@@ -37,17 +37,6 @@ class MemoryStock:
             return Refused(before)
         self.shards[campaign_id, write.shard] = after
         return Written({slot: after.free[slot] for slot in write.free})
-
-    def write_both(self, campaign_id: str, home: ShardWrite, away: ShardWrite) -> Written | Lost:
-        """Do both writes or neither; like the database, refuse a transaction that names one item twice."""
-        if home.shard == away.shard:
-            raise ValueError("a transaction cannot write the same shard twice")
-        self.effects.append(WriteBoth(home, away))
-        after = [apply(self.shard(write.shard, campaign_id), write) for write in (home, away)]
-        if any(image is None for image in after):
-            return Lost()
-        self.shards.update({(campaign_id, image.number): image for image in after if image is not None})
-        return Written({})
 
     def run[Outcome](self, protocol: Protocol[Outcome], campaign_id: str = CAMPAIGN) -> Outcome:
         """Drive a protocol to its end, undisturbed, and return its outcome."""

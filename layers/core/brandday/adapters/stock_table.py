@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from brandday.adapters.aws import is_condition_failure, overload_translated
 from brandday.adapters.keys import parse_shard_key, shard_key
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.domain.shard import Lost, Refused, Shard, ShardWrite, Written
+from brandday.domain.shard import Refused, Shard, ShardWrite, Written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,22 +63,6 @@ class StockTable:
             return Refused(decode_shard(write.shard, item))
         new = answer["Attributes"]
         return Written({slot: int(new[f"f{slot}"]["N"]) for slot in write.free})
-
-    def write_both(self, campaign_id: str, home: ShardWrite, away: ShardWrite) -> Written | Lost:
-        """Do two writes or neither; what is left of the slots is not told by a transaction."""
-        try:
-            with overload_translated():
-                self._client.transact_write_items(
-                    TransactItems=[
-                        {"Update": self._update(campaign_id, home)},
-                        {"Update": self._update(campaign_id, away)},
-                    ]
-                )
-        except ClientError as error:
-            if is_condition_failure(error):
-                return Lost()
-            raise
-        return Written({})
 
     def _update(self, campaign_id: str, write: ShardWrite) -> Any:
         sets: list[str] = []

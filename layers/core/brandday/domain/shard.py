@@ -15,10 +15,12 @@ EXTENDED = "x"
 CONFIRMED = "c"
 EXPIRED = "e"
 CANCELLED = "d"
+VOID = "v"
 POINTER = ">"
 
 LIVE = frozenset((HELD, EXTENDED, CONFIRMED))
-RELEASED = frozenset((EXPIRED, CANCELLED))
+RELEASED = frozenset((EXPIRED, CANCELLED, VOID))
+"""Own nothing and never will again; a void entry was announced at home and never made."""
 
 NAME_LENGTH = 12
 ATTEMPT_LENGTH = 8
@@ -158,10 +160,6 @@ class Refused(NamedTuple):
     """The write's condition did not hold; ``image`` is the shard as it was instead."""
 
     image: Shard
-
-
-class Lost(NamedTuple):
-    """The transaction over two shards was cancelled because one of the conditions did not hold."""
 
 
 def apply(shard: Shard, write: ShardWrite) -> Shard | None:

@@ -1,7 +1,7 @@
 """Runs a protocol of the stock rules against the real shards."""
 
 from brandday.domain.shard import Refused, Shard, Written
-from brandday.domain.stock import Protocol, Read, Write
+from brandday.domain.stock import Protocol, Read
 from brandday.usecases.ports import Stock
 
 
@@ -37,13 +37,9 @@ def drive[Outcome](protocol: Protocol[Outcome], stock: Stock, campaign_id: str, 
             answer = images
             continue
         watcher.before_write()
-        if isinstance(effect, Write):
-            answer = stock.write(campaign_id, effect.write)
-            if isinstance(answer, Refused):
-                watcher.saw(answer.image)
-            else:
-                watcher.wrote(effect.write.shard, answer)
+        result = stock.write(campaign_id, effect.write)
+        if isinstance(result, Refused):
+            watcher.saw(result.image)
         else:
-            answer = stock.write_both(campaign_id, effect.home, effect.away)
-            if isinstance(answer, Written):
-                watcher.wrote(effect.away.shard, answer)
+            watcher.wrote(effect.write.shard, result)
+        answer = result

@@ -7,6 +7,7 @@ from typing import Protocol
 from brandday.domain.campaign import Campaign, State
 from brandday.domain.trail import TrailEntry
 from brandday.usecases.live_campaigns import read_summary
+from brandday.usecases.ports import Clock
 
 
 class CampaignRecords(Protocol):

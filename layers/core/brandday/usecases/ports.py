@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from brandday.domain.campaign import Campaign
-from brandday.domain.shard import Lost, Refused, Shard, ShardWrite, Written
+from brandday.domain.shard import Refused, Shard, ShardWrite, Written
 from brandday.domain.summary import ShardTally, Subtotal
 
 type Clock = Callable[[], int]
@@ -19,9 +19,6 @@ class Stock(Protocol):
 
     def write(self, campaign_id: str, write: ShardWrite) -> Written | Refused:
         """Do one conditional write, as :func:`brandday.domain.shard.apply` defines it."""
-
-    def write_both(self, campaign_id: str, home: ShardWrite, away: ShardWrite) -> Written | Lost:
-        """Do two conditional writes or neither."""
 
 
 class Campaigns(Protocol):
