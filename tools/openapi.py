@@ -189,12 +189,15 @@ def _function_of(route: Route) -> Callable[..., Any]:
                 description="One new value per intended action, the same for every retry.",
             ),
         ]
+    optional = {name: Annotated[kind, params.Query(description=text)] for name, (kind, text) in route.query.items()}
     if route.body is not None:
         kinds["body"] = Annotated[route.body, params.Body()]
+    named = inspect.Parameter.KEYWORD_ONLY
     documented.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind) for name, kind in kinds.items()]
+        [inspect.Parameter(name, named, annotation=kind) for name, kind in kinds.items()]
+        + [inspect.Parameter(name, named, annotation=kind, default=None) for name, kind in optional.items()]
     )
-    documented.__annotations__ = kinds
+    documented.__annotations__ = kinds | optional
     return documented
 
 

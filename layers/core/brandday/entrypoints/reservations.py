@@ -120,7 +120,7 @@ def get_reservation(use_cases: ReservationUseCases, request: Request[None]) -> A
 
 
 def cancel_reservation(use_cases: ReservationUseCases, request: Request[None]) -> Answer:
-    """200 with the cancelled reservation, however often it is asked."""
+    """200 with the reservation given back (`cancelled`, or `expired` if time did it first), however often."""
     return _answer(use_cases.cancel_reservation(_shopper(request), request.path["reservation_id"]))
 
 
@@ -196,7 +196,7 @@ ROUTES: Final = (
         "Cancel a reservation",
         ReservationBody,
         scope=SHOPPER,
-        errors=(ReservationNotFound, ReservationExpired, ReservationAlreadyConfirmed),
+        errors=(ReservationNotFound, ReservationAlreadyConfirmed),
     ),
     Route(
         "POST",
@@ -224,7 +224,13 @@ ROUTES: Final = (
         body=ConfirmReservationBody,
         needs_key=True,
         headers=_REPLAYED_HEADER,
-        errors=(ReservationNotFound, ReservationExpired, ReservationReleased, ReservationAlreadyConfirmed),
+        errors=(
+            ReservationNotFound,
+            CampaignPaused,
+            ReservationExpired,
+            ReservationReleased,
+            ReservationAlreadyConfirmed,
+        ),
     ),
 )
 """The routes of ReservationsFunction."""

@@ -77,7 +77,8 @@ class Route:
     `handler(use_cases, request)` answers; `scope` is what the token must have (None: public, no token);
     `body` is the model of the request's body (None: a body is ignored); `statuses` are those of success, the
     usual one first; `errors` are the refusals beyond those that `every_error` adds. `needs_key`: an
-    Idempotency-Key is required. `headers` describes the answer's headers of its own, for the documentation.
+    Idempotency-Key is required. For the documentation only: `query` has the type and the meaning of each query
+    parameter, `headers` the meaning of each header of the answer.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Route:
     body_limit_bytes: int = BODY_LIMIT_BYTES
     cache_control: str = PRIVATE
     etag: bool = False
+    query: Mapping[str, tuple[type, str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
