@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from brandday.domain.times import from_datetime
 
-LOCAL_TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?([+-]\d{2}:\d{2}|Z)?$"
-"""A date and a time to the millisecond at most; the offset may be left out."""
+LOCAL_TIME = r"^2\d{3}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?([+-]\d{2}:\d{2}|Z)?$"
+"""A date of this millennium and a time to the millisecond at most; the offset may be left out."""
 
 
 def check_time_zone(name: str) -> None:

@@ -6,6 +6,7 @@ Integers compare and add without surprises, and a sale's boundary is exact to th
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -25,5 +26,5 @@ def from_rfc3339(text: str) -> int:
 def to_rfc3339(moment_ms: int) -> str:
     """`moment_ms` as RFC 3339 in UTC with three decimals: 2026-11-08T16:00:00.000Z."""
     seconds, milliseconds = divmod(moment_ms, 1000)
-    whole = _EPOCH + timedelta(seconds=seconds)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    whole = _NAIVE_EPOCH + timedelta(seconds=seconds)
+    return f"{whole.isoformat()}.{milliseconds:03d}Z"

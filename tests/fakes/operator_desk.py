@@ -1,0 +1,56 @@
+"""Everything an operator works with, in memory: campaigns with their trails, stock, and a clock that stands still."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from brandday.domain.campaign import Campaign
+from brandday.domain.trail import TrailEntry
+from brandday.entrypoints.admin import AdminUseCases
+from brandday.usecases.inspect_campaign import InspectCampaign
+from brandday.usecases.operate_campaign import OperateCampaign
+from tests.fakes.clock import SettableClock
+from tests.fakes.declarations import BEFORE, declared
+from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_stock import MemoryStock
+
+WHO = "operator-1"
+
+
+class RecordedCampaigns(MemoryCampaigns):
+    """Campaigns in memory whose trails can be read."""
+
+    def history(self, campaign_id: str) -> Sequence[TrailEntry]:
+        """Return the acts, the latest first."""
+        return list(reversed(self.trails.get(campaign_id, [])))
+
+
+@dataclass
+class Desk:
+    """An operator's desk an hour before the sale of `declarations` opens."""
+
+    campaigns: RecordedCampaigns = field(default_factory=lambda: RecordedCampaigns(MemorySummaries()))
+    stock: MemoryStock = field(default_factory=MemoryStock)
+    clock: SettableClock = field(default_factory=lambda: SettableClock(BEFORE))
+
+    @property
+    def operate(self) -> OperateCampaign:
+        """Return the acts; randomness is all zeros."""
+        return OperateCampaign(self.campaigns, self.stock, self.clock, bytes)
+
+    @property
+    def use_cases(self) -> AdminUseCases:
+        """Return what the admin routes ask for."""
+        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.clock))
+
+    def published(self) -> Campaign:
+        """Declare and publish a campaign."""
+        self.operate.apply(declared(), WHO, publish=True)
+        return self.live()
+
+    def live(self) -> Campaign:
+        """Return the campaign as it is."""
+        return self.campaigns.campaigns[declared().id]
+
+    def acts(self) -> list[str]:
+        """Return the acts of the trail, the first one first."""
+        return [entry.act for entry in self.campaigns.trails.get(declared().id, [])]
