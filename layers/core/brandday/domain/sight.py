@@ -22,6 +22,9 @@ FRESH_MS = 1000
 REMEMBER = 64
 """How many of the shards seen last are searched for free units: a bound on the time of one request."""
 
+SUMMARY_OLD_MS = 3000
+"""From this age on a summary may stand still, and what it says of other shards is tried out."""
+
 LOOK_AT = 4
 """How many other shards one request looks at before it gives up for now."""
 
@@ -51,9 +54,10 @@ class Sight:
     All times are epoch milliseconds and handed in.
     """
 
-    def __init__(self, layout: Layout, terms: Terms) -> None:
+    def __init__(self, layout: Layout, terms: Terms, opened_at: int) -> None:
         self._layout = layout
         self._terms = terms
+        self._opened_at = opened_at
         self._seen: dict[int, _Seen] = {}
         self._closed: dict[tuple[str, int], str] = {}
         self._level: dict[str, tuple[int, float]] = {}
@@ -129,8 +133,7 @@ class Sight:
     def is_likely(self, request: ClaimRequest) -> bool:
         """Whether a write to the home shard will probably find enough units free."""
         capacity = self._layout.capacity(request.slot, request.home)
-        _, level = self._level.get(request.slot, (0, 1.0))
-        expected = level * capacity
+        expected = self._level_at(request.slot, request.now) * capacity
         seen = self._fresh(request.home, request.now)
         if seen is not None and request.slot in seen.free:
             expected = min(expected, seen.free[request.slot])
@@ -156,7 +159,9 @@ class Sight:
             if number not in fresh and free >= request.quantity
         ]
         chosen = [number for _, number in sorted(known, reverse=True)]
-        if summary.free(slot, self._totals[slot]) or (summary.due is not None and summary.due <= now):
+        some_left = self._level_at(slot, now) > 0 or now - summary.as_of > SUMMARY_OLD_MS
+        lapsed = summary.due is not None and summary.due <= now
+        if lapsed or (some_left and summary.free(slot, self._totals[slot])):
             # Shards nobody has told us about: start anywhere, so that environments do not all look at the same.
             shards = self._layout.shards
             guesses = ((now + step) % shards for step in range(min(shards, 2 * LOOK_AT)))
@@ -175,6 +180,14 @@ class Sight:
         seen = self._seen.get(home)
         dues = [due for due in (self._summary.due, seen.due if seen else None) if due is not None and due > now]
         return min(dues, default=None)
+
+    def _level_at(self, slot: str, now: int) -> float:
+        """Return which part of the units is probably still free, if sales go on at their average pace so far."""
+        if slot not in self._level:
+            return 1.0
+        seen_at, level = self._level[slot]
+        pace = (1.0 - level) / max(1, seen_at - self._opened_at)
+        return max(0.0, level - pace * max(0, now - seen_at))
 
     def _fresh(self, shard: int, now: int) -> _Seen | None:
         seen = self._seen.get(shard)

@@ -80,7 +80,7 @@ class LiveCampaigns:
             terms, sight = before.terms, before.sight
         else:
             terms = terms_of(campaign, layout)
-            sight = Sight(layout, terms)
+            sight = Sight(layout, terms, campaign.starts_at)
         live = LiveCampaign(campaign, layout, terms, summary, sight, now)
         sight.saw_summary(summary, {slot: live.total(sku) for sku, slot in layout.slots.items()})
         return live
