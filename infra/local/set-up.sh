@@ -44,5 +44,6 @@ MISSING
 fi
 
 echo "Installing what the project needs into .venv (once; about a minute) ..."
-.venv/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[local,dev]'
+.venv/bin/python -m pip install --disable-pip-version-check -qq --no-compile \
+    --constraint constraints.txt --editable ".[local,dev]"
 touch .venv/installed
