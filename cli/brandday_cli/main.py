@@ -14,9 +14,12 @@ from typer.core import TyperGroup
 
 from brandday_cli import apply as applying
 from brandday_cli import views
+from brandday_cli.audit import audit
 from brandday_cli.console import out, print_failure, print_json
 from brandday_cli.failures import CommandFailed, ExitCode
+from brandday_cli.rehearse import rehearse
 from brandday_cli.target import Target, find_local_stack
+from brandday_cli.watch import watch
 
 
 class _Group(TyperGroup):
@@ -179,6 +182,11 @@ def history(ctx: typer.Context, campaign_id: Id, as_json: Json = False) -> None:
         print_json(entries)
     else:
         out.print(views.render_history(entries, campaign["time_zone"]))
+
+
+app.command()(watch)
+app.command()(audit)
+app.command()(rehearse)
 
 
 @app.command()

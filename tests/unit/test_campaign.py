@@ -19,7 +19,7 @@ from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, STARTS_AT, declare
 SHOPPER = Shopper("shopper-1", tier="gold", channel="app", region="CN-SH")
 
 
-def campaign(status: Status = Status.PUBLISHED, **eligibility: object) -> Campaign:
+def campaign(status: Status = Status.PUBLISHED, eligibility: dict[str, object] | None = None) -> Campaign:
     made = declared(eligibility=eligibility) if eligibility else declared()
     return replace(made, status=status)
 
@@ -101,13 +101,13 @@ def test_who_is_not_eligible_learns_what_would_be_accepted(
     eligibility: dict[str, object], shopper: Shopper, requirement: str, accepted: tuple[str, ...]
 ) -> None:
     with pytest.raises(NotEligible) as refused:
-        check_may_buy(campaign(**eligibility), shopper, DURING)
+        check_may_buy(campaign(eligibility=eligibility), shopper, DURING)
     assert refused.value.params == {"requirement": requirement, "accepted": accepted}
 
 
 def test_who_fits_every_rule_may_buy() -> None:
-    rules = {"member_tiers": ["gold"], "regions": ["CN-SH"], "new_customers_only": True}
-    check_may_buy(campaign(**rules), replace(SHOPPER, new_customer=True), DURING)
+    rules: dict[str, object] = {"member_tiers": ["gold"], "regions": ["CN-SH"], "new_customers_only": True}
+    check_may_buy(campaign(eligibility=rules), replace(SHOPPER, new_customer=True), DURING)
 
 
 def test_a_campaign_survives_being_stored() -> None:

@@ -396,6 +396,10 @@ ROUTES: Final = (
         body=CampaignDocument,
         body_limit_bytes=DOCUMENT_LIMIT_BYTES,
         headers=_REPLAYED_HEADER,
+        query={
+            "dry_run": (bool, "True: check everything, tell what would change, write nothing."),
+            "version": (int, "Apply only to the version that was looked at; 0: there was none."),
+        },
         errors=(CampaignChangeRefused, CampaignConflict),
     ),
     _act("publish", publish_campaign, "Publish a draft", CampaignEnded, ValidationFailed),
