@@ -56,6 +56,7 @@ class MemoryCampaigns:
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and its summary's attributes; there is no replica that could lag."""
+        del consistent
         if campaign_id not in self.campaigns:
             raise CampaignNotFound
         return self.campaigns[campaign_id], self.summaries.attributes(campaign_id)

@@ -62,6 +62,25 @@ def tapped[Port](port: Port, prefix: str, tap: Tap) -> Port:
 
 
 @contextmanager
+def failing(tap: Tap, name: str, error: BaseException, *, committed: bool = False) -> Iterator[None]:
+    """Let the next call of that name fail: before its effect, or after it (`committed`: only the answer is lost)."""
+    fired = False
+
+    def fail(called: str) -> None:
+        nonlocal fired
+        if called == name and not fired:
+            fired = True
+            raise error
+
+    setattr(tap, "after" if committed else "before", fail)
+    try:
+        yield
+    finally:
+        tap.before = tap.after = lambda _: None
+    assert fired, f"{name} was never called"
+
+
+@contextmanager
 def killed_at(tap: Tap, point: int) -> Iterator[None]:
     """End the process at a point: 2k is before call number k, 2k + 1 is after it, when its effect has happened."""
     seen = 0

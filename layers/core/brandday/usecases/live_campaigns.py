@@ -18,8 +18,8 @@ from brandday.usecases.ports import Campaigns, Clock
 REFRESH_MS = 1000
 """How old config may be when a request begins."""
 
-WRITE_BY_MS = 1500
-"""How old config may be when a write is sent: with the database's time-out, a pause holds within 2 s."""
+WRITE_BY_MS = 1100
+"""How old config may be when a write is sent: the rest of the 2 s that a pause may take is the database's time-out."""
 
 KEEP = 64
 """How many campaigns an environment remembers, so that made-up ids cannot fill its memory."""
