@@ -30,9 +30,9 @@ from brandday.domain.errors import (
 from brandday.domain.messages import ENGLISH, VARIANTS
 from brandday.entrypoints import admin, campaigns, reservations
 from brandday.entrypoints.http import SERVER_TIME_HEADER
-from brandday.entrypoints.http_input import ID_FORMS, KEY_HEADER, KEY_LENGTH
+from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
-from brandday.entrypoints.routes import Route
+from brandday.entrypoints.routes import ID_FORMS, Route
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 

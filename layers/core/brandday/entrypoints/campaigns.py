@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from brandday.domain.campaign import Sku, State
 from brandday.domain.campaign_view import Availability, CampaignView
-from brandday.domain.errors import CampaignNotFound
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
@@ -145,7 +144,6 @@ ROUTES: Final = (
         CampaignBody,
         cache_control=PUBLIC_FOR_A_SECOND,
         etag=True,
-        errors=(CampaignNotFound,),
     ),
     Route("GET", "/v1/health", get_health, "Ask whether the service is up", HealthBody),
 )

@@ -2,7 +2,6 @@
 
 import binascii
 import json
-import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -11,27 +10,19 @@ from pydantic import BaseModel, ValidationError
 
 from brandday.domain.errors import (
     BodyTooLarge,
-    BrandDayError,
-    CampaignNotFound,
     FieldError,
     Forbidden,
     IdempotencyKeyMissing,
     MalformedJson,
     Param,
-    ReservationNotFound,
     Unauthenticated,
     ValidationFailed,
 )
-from brandday.entrypoints.routes import Route
+from brandday.entrypoints.routes import ID_FORMS, Route
 
 KEY_LENGTH: Final = 255
 KEY_HEADER: Final = "Idempotency-Key"
 
-# What can be an id at all. Anything else cannot be there, so it is not looked for.
-ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
-    "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
-    "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
-}
 _SUBJECT_LENGTH: Final = 255
 _ERRORS_SHOWN: Final = 20
 _POINTER_LENGTH: Final = 200

@@ -10,7 +10,6 @@ from brandday.domain.campaign import MAX_UNITS_PER_SHOPPER, Shopper
 from brandday.domain.errors import (
     AllHeld,
     CampaignEnded,
-    CampaignNotFound,
     CampaignNotStarted,
     CampaignPaused,
     HoldNotExtendable,
@@ -18,7 +17,6 @@ from brandday.domain.errors import (
     NotEligible,
     ReservationAlreadyConfirmed,
     ReservationExpired,
-    ReservationNotFound,
     ReservationReleased,
     ShopperLimitReached,
     SoldOut,
@@ -169,7 +167,6 @@ ROUTES: Final = (
         needs_key=True,
         headers={"Location": "Where the reservation is.", **_REPLAYED_HEADER},
         errors=(
-            CampaignNotFound,
             CampaignNotStarted,
             CampaignPaused,
             CampaignEnded,
@@ -187,7 +184,6 @@ ROUTES: Final = (
         "Look at a reservation",
         ReservationBody,
         scope=SHOPPER,
-        errors=(ReservationNotFound,),
     ),
     Route(
         "DELETE",
@@ -196,7 +192,7 @@ ROUTES: Final = (
         "Cancel a reservation",
         ReservationBody,
         scope=SHOPPER,
-        errors=(ReservationNotFound, ReservationAlreadyConfirmed),
+        errors=(ReservationAlreadyConfirmed,),
     ),
     Route(
         "POST",
@@ -207,7 +203,6 @@ ROUTES: Final = (
         scope=SHOPPER,
         needs_key=True,
         errors=(
-            ReservationNotFound,
             ReservationExpired,
             ReservationReleased,
             ReservationAlreadyConfirmed,
@@ -225,7 +220,6 @@ ROUTES: Final = (
         needs_key=True,
         headers=_REPLAYED_HEADER,
         errors=(
-            ReservationNotFound,
             CampaignPaused,
             ReservationExpired,
             ReservationReleased,

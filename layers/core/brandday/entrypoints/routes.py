@@ -5,6 +5,7 @@ The table of routes of a function is a plain constant (`ROUTES`). `http.build_ap
 disagree.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,10 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from brandday.domain.errors import (
     BodyTooLarge,
     BrandDayError,
+    CampaignNotFound,
     Forbidden,
     IdempotencyKeyMissing,
     InternalError,
     MalformedJson,
+    ReservationNotFound,
     TemporarilyOverloaded,
     Unauthenticated,
     ValidationFailed,
@@ -27,6 +30,13 @@ BODY_LIMIT_BYTES: Final = 16 * 1024
 
 PRIVATE: Final = "no-store"
 PUBLIC_FOR_A_SECOND: Final = "public, max-age=1"
+
+
+# What can be an id at all. Anything else cannot be there, so it is not looked for.
+ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
+    "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
+    "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
+}
 
 
 class Input(BaseModel):
@@ -100,7 +110,9 @@ class Route:
     @property
     def every_error(self) -> tuple[type[BrandDayError], ...]:
         """All refusals of this route, the ones every route of its kind has included."""
-        kinds: list[type[BrandDayError]] = []
+        kinds: list[type[BrandDayError]] = [
+            not_found for name, (_, not_found) in ID_FORMS.items() if f"{{{name}}}" in self.path
+        ]
         if self.scope:
             kinds += [Unauthenticated, Forbidden]
         if self.needs_key:

@@ -1,0 +1,95 @@
+"""The API fuzzed from its own OpenAPI document, over the real use cases and stock in memory.
+
+`tests/e2e/test_fuzz.py` asks the deployed functions the same; here it is quick enough to try far more.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from brandday.domain.trail import TrailEntry
+from brandday.entrypoints import admin, campaigns, reservations
+from brandday.entrypoints.http import LambdaHandler, build_app
+from brandday.entrypoints.routes import Route
+from brandday.usecases.inspect_campaign import InspectCampaign
+from tests.fakes.backend import SALE, Backend, sale, sku
+from tests.fakes.memory_campaigns import MemoryCampaigns
+from tests.http_gateway import Gateway
+
+BACKEND = Backend(sale(sku("HERO", stock=300, per_shopper=35)))
+RESERVATION = BACKEND.environment().reserve("shopper-1").reservation.id
+KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION}
+
+
+class Records(MemoryCampaigns):
+    """What operators look at: the backend's campaigns with their trails."""
+
+    def history(self, campaign_id: str) -> Sequence[TrailEntry]:
+        """The newest act first."""
+        self.load(campaign_id)
+        return self.trails.get(campaign_id, [])[::-1]
+
+
+def served() -> list[tuple[Route, LambdaHandler]]:
+    """Every route with its handler."""
+    environment, there = BACKEND.environment(), BACKEND.campaigns
+    records = Records(there.summaries, there.campaigns, there.trails)
+    manage, browse = environment.manage, environment.browse
+    tables: list[tuple[tuple[Route, ...], object]] = [
+        (campaigns.ROUTES, campaigns.CampaignUseCases(browse.list_campaigns, browse.get_campaign)),
+        (
+            reservations.ROUTES,
+            reservations.ReservationUseCases(
+                environment.reserve_units, manage.get, manage.cancel, manage.extend, manage.confirm
+            ),
+        ),
+        (admin.ROUTES, admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, BACKEND.clock))),
+    ]
+    pairs = []
+    for routes, use_cases in tables:
+        handler = build_app(routes, use_cases, now_ms=BACKEND.clock, jitter=lambda: 0.0, write=lambda _: None)
+        pairs += [(route, handler) for route in routes]
+    return pairs
+
+
+GATEWAY = Gateway(served())
+VALID_ONLY = schemathesis.Config.from_dict(
+    {"generation": {"mode": "positive"}, "phases": {"coverage": {"enabled": False}}}
+)
+anything = schemathesis.openapi.from_wsgi("/openapi.json", GATEWAY)
+valid = schemathesis.openapi.from_wsgi("/openapi.json", GATEWAY, config=VALID_ONLY)
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+TOKEN = {"Authorization": "Bearer shopper+orders+operator"}
+
+
+@anything.parametrize()
+@SETTINGS
+def test_any_request_gets_a_documented_answer(case: schemathesis.Case[Any]) -> None:
+    case.call_and_validate(headers=TOKEN, checks=[*CHECKS, negative_data_rejection])
+
+
+@valid.parametrize()
+@SETTINGS
+def test_requests_about_things_that_exist_get_a_documented_answer(case: schemathesis.Case[Any]) -> None:
+    for name in case.path_parameters:
+        case.path_parameters[name] = KNOWN[name]
+    case.call_and_validate(headers=TOKEN, checks=CHECKS)
+    BACKEND.check(finished_restocks=False)
