@@ -4,43 +4,12 @@ Unit tests use none of this. A test that asks for an engine runs once on each; n
 and nothing is left running. Engines and their clients never touch an AWS account: the credentials are made up.
 """
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from brandday_local.dynamodb_local import DynamoDbLocal, MinistackDynamoDb
-from brandday_local.template_tables import table_shape
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-
-@dataclass(frozen=True)
-class Engine:
-    """Something that speaks DynamoDB; `endpoint_url` is None for one inside this process (moto)."""
-
-    name: str
-    endpoint_url: str | None
-
-    def client(self) -> "DynamoDBClient":
-        """A client that never repeats a call by itself, like those of the product."""
-        config = Config(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=50)
-        return boto3.client("dynamodb", endpoint_url=self.endpoint_url, config=config)
-
-
-@dataclass(frozen=True)
-class Tables:
-    """A pair of empty tables of their own for one test."""
-
-    engine: Engine
-    stock: str
-    campaign: str
+from tests.engines import Engine, Tables, tables_in
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,20 +56,5 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture
 def fresh_tables(engine: Engine) -> Iterator[Tables]:
     """A StockTable and a CampaignTable that are empty and nobody else's."""
-    with _created(engine) as tables:
+    with tables_in(engine) as tables:
         yield tables
-
-
-@contextmanager
-def _created(engine: Engine) -> Iterator[Tables]:
-    client = engine.client()
-    run = uuid.uuid4().hex[:12]
-    tables = Tables(engine, f"StockTable-{run}", f"CampaignTable-{run}")
-    client.create_table(TableName=tables.stock, **table_shape("StockTable"))
-    client.create_table(TableName=tables.campaign, **table_shape("CampaignTable"))
-    try:
-        yield tables
-    finally:
-        client.delete_table(TableName=tables.stock)
-        client.delete_table(TableName=tables.campaign)
-        client.close()

@@ -1,5 +1,6 @@
 """The tables of `template.yaml` as arguments of CreateTable, so that tests cannot drift from what is deployed."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ _SHAPE = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIn
 
 def table_shape(logical_id: str, template: Path = TEMPLATE) -> dict[str, Any]:
     """Return CreateTable's arguments, but for the name, for the table called `logical_id` in the template."""
-    # The round-trip loader is the one that reads CloudFormation's !Ref and !Sub without being told about them.
-    resources = YAML().load(template)["Resources"]
-    properties = resources[logical_id]["Properties"]
+    properties = _resources(template)[logical_id]["Properties"]
     shape = {key: _plain(properties[key]) for key in _SHAPE if key in properties}
     if "StreamSpecification" in shape:  # CloudFormation's has no switch: to name the view is to turn it on
         shape["StreamSpecification"]["StreamEnabled"] = True
     return shape
+
+
+@cache
+def _resources(template: Path) -> Any:
+    # The round-trip loader is the one that reads CloudFormation's !Ref and !Sub without being told about them.
+    return YAML().load(template)["Resources"]
 
 
 def _plain(node: Any) -> Any:
