@@ -1,0 +1,191 @@
+"""One contract for everything that keeps campaigns: the fake in memory and the table, on each engine we have."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from moto import mock_aws
+
+from brandday.adapters.aws import overload_translated
+from brandday.adapters.campaign_table import CampaignTable
+from brandday.domain.campaign import Campaign, Restock, Status
+from brandday.domain.errors import CampaignConflict, CampaignNotFound, TemporarilyOverloaded
+from brandday.domain.layout import plan_layout
+from brandday.domain.trail import Change, TrailEntry
+from tests.engines import Engine, tables_in
+from tests.fakes.declarations import BEFORE, declared
+from tests.fakes.memory_campaigns import MemorySummaries
+from tests.fakes.operator_desk import RecordedCampaigns
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+type Store = RecordedCampaigns | CampaignTable
+
+ENGINES = ["moto", "ministack_dynamodb", pytest.param("dynamodb_local", marks=pytest.mark.engine)]
+
+
+@dataclass
+class Table:
+    """A campaign table, and the way to it that bypasses the adapter."""
+
+    store: CampaignTable
+    client: "DynamoDBClient"
+    name: str
+
+
+@pytest.fixture(params=["memory", *ENGINES])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    match request.param:
+        case "memory":
+            yield RecordedCampaigns(MemorySummaries())
+        case "moto":
+            yield request.getfixturevalue("table").store
+        case name:
+            for opened in _opened(request.getfixturevalue(name)):
+                yield opened.store
+
+
+@pytest.fixture
+def table() -> Iterator[Table]:
+    with mock_aws():
+        yield from _opened(Engine("moto", None))
+
+
+def _opened(engine: Engine) -> Iterator[Table]:
+    with tables_in(engine) as tables, closing(engine.client()) as client:
+        yield Table(CampaignTable(client, tables.campaign), client, tables.campaign)
+
+
+def entry(act: str = "apply", *, at: int = BEFORE, version: int = 1, entry_id: str = "a1") -> TrailEntry:
+    changes = (Change(("skus", "HERO-1", "stock"), None, 100), Change(("status",), "draft", "published"))
+    return TrailEntry(entry_id, at, "operator-1", act, version, changes)
+
+
+def campaign(version: int = 1, **fields: Any) -> Campaign:
+    return replace(declared(), version=version, applied_at=BEFORE, **fields)
+
+
+def published(version: int = 1) -> Campaign:
+    return campaign(
+        version,
+        status=Status.PUBLISHED,
+        layout=plan_layout(declared().skus, bytes(range(16))),
+        restocks=(Restock("extra-1", "HERO-1", 5, BEFORE),),
+        published_at=BEFORE + 1,
+        ended_at=BEFORE + 2,
+    )
+
+
+def test_what_was_saved_is_loaded(store: Store) -> None:
+    store.save(published(), 0, entry())
+    for consistent in (False, True):
+        assert store.load(published().id, consistent=consistent) == (published(), {})
+
+
+def test_a_draft_has_no_layout(store: Store) -> None:
+    store.save(campaign(), 0, entry())
+    assert store.load(campaign().id)[0] == campaign()
+
+
+def test_what_was_never_saved_is_not_found(store: Store) -> None:
+    with pytest.raises(CampaignNotFound):
+        store.load("nowhere")
+    assert store.list_ids() == []
+    assert list(store.history("nowhere")) == []
+
+
+def test_campaigns_are_listed_in_order_and_once(store: Store) -> None:
+    for name in ("winter", "autumn", "spring"):
+        store.save(replace(campaign(), id=name), 0, entry())
+    store.save(replace(campaign(2), id="winter"), 1, entry())
+    assert store.list_ids() == ["autumn", "spring", "winter"]
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3])
+def test_a_campaign_that_has_moved_on_is_not_overwritten(store: Store, expected: int) -> None:
+    store.save(campaign(), 0, entry())
+    store.save(campaign(2), 1, entry("publish", at=BEFORE + 1))
+    with pytest.raises(CampaignConflict) as refused:
+        store.save(campaign(expected + 1, hold_seconds=60), expected, entry("pause", at=BEFORE + 2))
+    assert refused.value.params == {"version": 2}
+    assert store.load(campaign().id)[0] == campaign(2)
+    assert [act.act for act in store.history(campaign().id)] == ["publish", "apply"]
+
+
+def test_a_campaign_that_is_gone_is_a_conflict_too(store: Store) -> None:
+    with pytest.raises(CampaignConflict) as refused:
+        store.save(campaign(4), 3, entry())
+    assert refused.value.params == {"version": 0}
+    assert store.list_ids() == []
+
+
+def test_the_trail_shows_the_latest_act_first_and_all_of_it(store: Store) -> None:
+    acts = [entry("apply"), entry("publish", at=BEFORE + 5, version=2), entry("pause", at=BEFORE + 70_000, version=3)]
+    for version, act in enumerate(acts):
+        store.save(campaign(version + 1), version, act)
+    assert list(store.history(campaign().id)) == acts[::-1]
+
+
+def test_the_summary_comes_with_the_campaign_in_one_query(table: Table) -> None:
+    table.store.save(published(), 0, entry())
+    summary = {"pk": {"S": f"CAMPAIGN#{published().id}"}, "sk": {"S": "SUMMARY"}}
+    table.client.put_item(TableName=table.name, Item=summary | {"as_of": {"N": "17"}, "c0": {"S": "{}"}})
+    assert table.store.load(published().id) == (published(), {"as_of": "17", "c0": "{}"})
+
+
+def test_more_campaigns_than_one_page_are_listed(table: Table) -> None:
+    padding = {"S": "x" * 300_000}
+    for number in range(5):
+        key = {"pk": {"S": "CAMPAIGNS"}, "sk": {"S": f"campaign-{number}"}}
+        table.client.put_item(TableName=table.name, Item=key | {"padding": padding})
+    assert len(table.store.list_ids()) == 5
+
+
+def client_error(code: str, *reasons: str, status: int = 400) -> ClientError:
+    response: Any = {
+        "Error": {"Code": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+    return ClientError(response, "UpdateItem")
+
+
+OVERLOADS = [
+    client_error("ThrottlingException"),
+    client_error("ProvisionedThroughputExceededException"),
+    client_error("RequestLimitExceeded"),
+    client_error("TransactionConflictException"),
+    client_error("TransactionInProgressException"),
+    client_error("InternalServerError", status=500),
+    client_error("WhoKnows", status=503),
+    client_error("TransactionCanceledException", "None", "TransactionConflict"),
+    client_error("TransactionCanceledException", "ThrottlingError", "None"),
+    ReadTimeoutError(endpoint_url="http://localhost"),
+    EndpointConnectionError(endpoint_url="http://localhost"),
+]
+
+
+@pytest.mark.parametrize("trouble", OVERLOADS, ids=range(len(OVERLOADS)))
+def test_a_database_that_is_too_busy_says_so(trouble: Exception) -> None:
+    with pytest.raises(TemporarilyOverloaded), overload_translated():
+        raise trouble
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        client_error("ConditionalCheckFailedException"),
+        client_error("TransactionCanceledException", "ConditionalCheckFailed", "None"),
+        client_error("TransactionCanceledException", "ConditionalCheckFailed", "TransactionConflict"),
+        client_error("ValidationException"),
+        client_error("AccessDeniedException"),
+    ],
+    ids=["condition", "condition in a transaction", "condition beside a conflict", "our mistake", "no permission"],
+)
+def test_what_is_no_overload_is_not_hidden(refusal: ClientError) -> None:
+    with pytest.raises(ClientError), overload_translated():
+        raise refusal
