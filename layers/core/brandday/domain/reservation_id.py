@@ -4,12 +4,15 @@ The form is ``rsv_<campaign>.<shard>.<shopper name>.<attempt>``. An id is no sec
 token has to hash to the name in it.
 """
 
+import re
+
 from brandday.domain.shard import ATTEMPT_LENGTH, NAME_LENGTH, to_base36
 from brandday.domain.stock import Claim, ClaimRef
 
 _PREFIX = "rsv_"
 _MAX_LENGTH = 100
 _MAX_SHARD_DIGITS = 9
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{{NAME_LENGTH}}}")
 
 
 def reservation_id(campaign_id: str, name: str, claim: Claim) -> str:
@@ -25,7 +28,7 @@ def parse_reservation_id(text: str) -> tuple[str, ClaimRef] | None:
     if len(parts) != 4:
         return None
     campaign_id, shard, name, attempt = parts
-    if not campaign_id or not shard.isdecimal() or len(shard) > _MAX_SHARD_DIGITS or len(name) != NAME_LENGTH:
+    if not campaign_id or not shard.isdecimal() or len(shard) > _MAX_SHARD_DIGITS or not _NAME.fullmatch(name):
         return None
     if len(attempt) != ATTEMPT_LENGTH or not attempt.isalnum() or attempt != attempt.lower():
         return None

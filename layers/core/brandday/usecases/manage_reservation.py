@@ -16,7 +16,6 @@ from brandday.domain.reservation import Outcome, Reservation
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.shard import CANCELLED, CONFIRMED
 from brandday.domain.stock import (
-    FORGET_AFTER_MS,
     Changed,
     ChangeOutcome,
     Claim,
@@ -36,9 +35,9 @@ from brandday.domain.stock import (
 )
 from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
-from brandday.usecases.ports import Clock, Stock
+from brandday.usecases.ports import SHARDS_PER_READ, Clock, Stock
 from brandday.usecases.present import present
-from brandday.usecases.reserve_units import BUSY_MS, Memory, key_tag
+from brandday.usecases.reserve_units import BUSY_MS, Memory, key_tag, read_claims
 
 
 class ManageReservation:
@@ -94,10 +93,8 @@ class ManageReservation:
         match outcome:
             case Changed(confirmed, replayed):
                 return Outcome(present(live, ref.name, confirmed, now), replayed=replayed)
-            case Missing() if ref.attempt < now - FORGET_AFTER_MS:
-                raise ReservationExpired(refund_due=True)
             case Missing():
-                raise ReservationNotFound
+                return self._find_taken_again(live, ref, order_id, now)
             case LostRace():
                 raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
             case NotPossible(late):
@@ -105,6 +102,19 @@ class ManageReservation:
                 if not reclaim or not isinstance(refusal, ReservationExpired):
                     raise refusal
                 return self._take_again(live, ref, late, order_id, now)
+
+    def _find_taken_again(self, live: LiveCampaign, ref: ClaimRef, order_id: str, now: int) -> Outcome:
+        """Answer for a reservation of which nothing is left: paid late before, or long released, or never made."""
+        home = home_shard(ref.name, live.layout.shards)
+        (image,) = self._stock.read(live.campaign.id, (home,), consistent=True)
+        for known in read_claims(self._stock, live.campaign.id, image, ref.name):
+            if known.entry.tag == _late_tag(ref):
+                if known.entry.order_id != order_id:
+                    raise ReservationAlreadyConfirmed(refund_due=True)
+                return Outcome(present(live, ref.name, known, now), replayed=True)
+        if ref.attempt + live.terms.hold_ms <= now:
+            raise ReservationExpired(refund_due=True)
+        raise ReservationNotFound
 
     def _take_again(self, live: LiveCampaign, ref: ClaimRef, late: Claim, order_id: str, now: int) -> Outcome:
         campaign = live.campaign
@@ -118,14 +128,13 @@ class ManageReservation:
             home=home_shard(ref.name, live.layout.shards),
             slot=late.entry.slot,
             quantity=late.entry.quantity,
-            # One late reservation is taken again once, whichever order asks and however often.
-            tag=key_tag(f"late:{ref.attempt}"),
+            tag=_late_tag(ref),
             now=now,
             slot_limit=sku.units_per_shopper,
             limit=campaign.limit_per_shopper,
             order_id=order_id,
         )
-        protocol = claim(request, live.terms, write_first=False, elsewhere=lambda: live.sight.elsewhere(request))
+        protocol = claim(request, live.terms, write_first=False, elsewhere=lambda: _everywhere(live, request))
         outcome = drive(protocol, self._stock, campaign.id, Memory(live, self._now))
         match outcome:
             case Granted(claimed):
@@ -161,6 +170,17 @@ class ManageReservation:
         if isinstance(outcome, LostRace):
             raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
         return outcome
+
+
+def _late_tag(ref: ClaimRef) -> str:
+    """One late reservation is taken again once, whichever order asks and however often."""
+    return key_tag(f"late:{ref.attempt}")
+
+
+def _everywhere(live: LiveCampaign, request: ClaimRequest) -> tuple[int, ...]:
+    """Return as many other shards as one call can read, the most promising first: this money is there already."""
+    others = (number for number in range(live.layout.shards) if number != request.home)
+    return tuple(dict.fromkeys([*live.sight.elsewhere(request), *others]))[:SHARDS_PER_READ]
 
 
 def _why_not(

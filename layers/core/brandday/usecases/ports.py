@@ -11,11 +11,18 @@ type Clock = Callable[[], int]
 """Returns now, in epoch milliseconds."""
 
 
+SHARDS_PER_READ = 100
+"""How many shards one call can read: DynamoDB's bound for BatchGetItem."""
+
+
 class Stock(Protocol):
     """The shards of all campaigns. Every method raises TemporarilyOverloaded when the database is too busy."""
 
     def read(self, campaign_id: str, shards: Sequence[int], *, consistent: bool) -> tuple[Shard, ...]:
-        """Return the shards in the order asked for; one that was never written is empty, version 0."""
+        """Return the shards (at most SHARDS_PER_READ) in the order asked for.
+
+        One that was never written is empty and has version 0.
+        """
 
     def write(self, campaign_id: str, write: ShardWrite) -> Written | Refused:
         """Do one conditional write, as :func:`brandday.domain.shard.apply` defines it."""

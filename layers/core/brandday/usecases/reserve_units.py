@@ -16,7 +16,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.layout import home_shard
 from brandday.domain.reservation import Outcome
-from brandday.domain.shard import TAG_LENGTH, Shard, Written, decode_record
+from brandday.domain.shard import POINTER, TAG_LENGTH, Shard, Written, decode_record
 from brandday.domain.sight import Refusal
 from brandday.domain.stock import (
     Claim,
@@ -30,6 +30,7 @@ from brandday.domain.stock import (
     Replayed,
     Resumed,
     claim,
+    find,
     judge,
 )
 from brandday.usecases.drive import Watcher, drive
@@ -103,8 +104,8 @@ class ReserveUnits:
         if live.is_sold_out(sku):
             if refusal is Refusal.SOLD_OUT:
                 raise SoldOut(sku=sku)
-            self._close(live, request)
-        elif refusal is Refusal.ALL_HELD:
+            return self._close(live, request)
+        if refusal is Refusal.ALL_HELD:
             raise self._nothing_free(live, request)
         protocol = claim(
             request,
@@ -142,15 +143,15 @@ class ReserveUnits:
             wait = min(max(LOOK_AGAIN_MS, (due or 0) - request.now), WAIT_AT_MOST_MS)
         return AllHeld(sku=sku, retry_after_ms=wait)
 
-    def _close(self, live: LiveCampaign, request: ClaimRequest) -> None:
+    def _close(self, live: LiveCampaign, request: ClaimRequest) -> Outcome:
         """Remember who has a record in the home shard of a sold-out pool: nobody else ever will (until a restock).
 
-        Shoppers who are not among them are refused without the database from now on.
+        Shoppers who are not among them are refused without the database from now on; the others hear of their claims.
         """
         (home,) = self._stock.read(live.campaign.id, (request.home,), consistent=True)
         live.sight.saw_closed(request.slot, home)
-        if request.name not in home.records:
-            raise SoldOut(sku=live.layout.skus[request.slot])
+        claims = read_claims(self._stock, live.campaign.id, home, request.name)
+        return self._answer(live, request, judge(request, claims, live.terms) or NothingFree())
 
     def _replay_when_closed(self, live: LiveCampaign, request: ClaimRequest) -> Outcome | None:
         """Return the answer this very request got before the campaign was paused or ended, if it did."""
@@ -161,13 +162,22 @@ class ReserveUnits:
         if state not in (State.ENDED, State.PAUSED):
             return None
         (home,) = self._stock.read(campaign.id, (request.home,), consistent=True)
-        record = decode_record(home.records.get(request.name))
-        pointers = {entry.shard: entry for entry in record if entry.shard is not None and entry.tag == request.tag}
-        standing = [Claim(home.number, entry) for entry in record if entry.shard is None]
-        for away in self._stock.read(campaign.id, tuple(pointers), consistent=True) if pointers else ():
-            standing += [Claim(away.number, entry) for entry in decode_record(away.records.get(request.name))]
-        outcome = judge(request, [found for found in standing if found.entry.tag == request.tag], live.terms)
+        claims = read_claims(self._stock, campaign.id, home, request.name)
+        outcome = judge(request, [found for found in claims if found.entry.tag == request.tag], live.terms)
         return self._answer(live, request, outcome) if isinstance(outcome, Replayed | KeyReused) else None
+
+
+def read_claims(stock: Stock, campaign_id: str, home: Shard, name: str) -> list[Claim]:
+    """Return a shopper's claims, given the image of their home shard: those in it and those it points to."""
+    record = decode_record(home.records.get(name))
+    pointers = [(entry.shard, entry.attempt) for entry in record if entry.shard is not None]
+    targets = tuple(sorted({shard for shard, _ in pointers}))
+    images = {away.number: away for away in stock.read(campaign_id, targets, consistent=True)} if targets else {}
+    away = [(shard, find(images[shard], name, attempt)) for shard, attempt in pointers]
+    return [
+        *(Claim(home.number, entry) for entry in record if entry.state != POINTER),
+        *(Claim(shard, entry) for shard, entry in away if entry is not None),
+    ]
 
 
 def _request(live: LiveCampaign, shopper: Shopper, sku: Sku, quantity: int, tag: str, now: int) -> ClaimRequest:
