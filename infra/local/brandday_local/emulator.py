@@ -50,6 +50,7 @@ def start(port: int, folder: Path) -> Service:
         "MINISTACK_HOST": LOOPBACK,  # in the addresses it hands out
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",  # functions are processes here, not containers
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(most_environments()),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "0",
@@ -66,6 +67,15 @@ def start(port: int, folder: Path) -> Service:
         service.stop()
         raise
     return service
+
+
+def most_environments() -> int:
+    """How many requests are worked on at once; more are answered 429.
+
+    The emulator starts a process for each: without a bound a burst of shoppers makes so many that their starting
+    alone keeps the machine busy for minutes. Half are for the API, half for the stream, the queue and the schedule.
+    """
+    return max(16, 8 * (os.cpu_count() or 1))
 
 
 def wait_for(url: str, service: Service, seconds: float, headers: Mapping[str, str] | None = None) -> None:

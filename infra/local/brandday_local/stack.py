@@ -132,7 +132,7 @@ class LocalStack:
             restore(deployed, Emulated(endpoint_url))
         stack = cls._describe(deployed, endpoint_url, issuer_url, service, folder)
         with step("Waiting for the API to answer"):
-            emulator.wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=30)
+            emulator.wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
         return stack
 
     @classmethod

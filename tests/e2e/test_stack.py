@@ -1,0 +1,175 @@
+"""The deployed template: who is let in where, and that nothing of it got lost on the emulator."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from ruamel.yaml import YAML
+
+from brandday_local.issuer import SigningKey, TokenIssuer
+from brandday_local.places import ROOT
+from brandday_local.stack import LocalStack
+
+BUILT = ROOT / ".aws-sam" / "build"
+SOME_RESERVATION = "/v1/reservations/rsv_none.0.AAAAAAAAAAAA.00000000"
+
+
+@dataclass(frozen=True)
+class TemplateRoute:
+    """A route as template.yaml has it; no scope means public."""
+
+    function: str
+    method: str
+    path: str
+    scope: str | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def template_functions() -> dict[str, dict[str, object]]:
+    # read here on its own, not through the code that deploys it
+    resources = YAML().load(ROOT / "template.yaml")["Resources"]
+    return {
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def template_routes() -> Iterator[TemplateRoute]:
+    for name, function in template_functions().items():
+        for event in function["Events"].values():  # type: ignore[attr-defined]
+            if event["Type"] == "HttpApi":
+                route = event["Properties"]
+                scopes = route["Auth"].get("AuthorizationScopes", [])
+                assert scopes or route["Auth"]["Authorizer"] == "NONE"
+                yield TemplateRoute(name, route["Method"], route["Path"], scopes[0] if scopes else None)
+
+
+ROUTES = list(template_routes())
+GUARDED = [route for route in ROUTES if route.scope]
+
+
+@pytest.fixture
+def api(stack: LocalStack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.api_url, timeout=30) as client:
+        yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}", "idempotency-key": "e2e"}
+
+
+def with_some_ids(path: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda name: SOME_RESERVATION[17:] if "reservation" in name[1] else "none-such", path)
+
+
+@pytest.mark.stack
+def test_health_answers_without_a_token(api: httpx.Client) -> None:
+    assert api.get("/v1/health").status_code == 200
+
+
+@pytest.mark.stack
+def test_the_api_has_exactly_the_routes_of_the_template(stack: LocalStack) -> None:
+    there = {
+        (route["RouteKey"], tuple(route.get("AuthorizationScopes", [])), route.get("AuthorizationType"))
+        for route in stack.aws.http_api.get_routes(ApiId=stack.api_id)["Items"]
+    }
+    wanted = {(route.key, (route.scope,), "JWT") if route.scope else (route.key, (), "NONE") for route in ROUTES}
+    assert there == wanted
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+def test_every_route_leads_to_code_that_knows_it(route: TemplateRoute, stack: LocalStack, api: httpx.Client) -> None:
+    headers = bearer(stack.token("somebody", route.scope)) if route.scope else {}
+    answer = api.request(route.method, with_some_ids(route.path), headers=headers)
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        assert answer.json()["code"] not in ("route_not_found", "method_not_allowed"), answer.text
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.key)
+def test_no_guarded_route_lets_in_anybody_without_the_right_token(
+    route: TemplateRoute, stack: LocalStack, api: httpx.Client
+) -> None:
+    others = " ".join({"shopper", "orders", "operator"} - {str(route.scope)})
+    path = with_some_ids(route.path)
+    assert api.request(route.method, path).status_code == 401
+    assert api.request(route.method, path, headers=bearer(stack.token("somebody", others))).status_code == 403
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    "claims",
+    [{"lifetime_seconds": -60}, {"aud": "somebody-else"}, {"iss": "http://127.0.0.1:1"}, {"iat": 4_000_000_000}],
+    ids=["expired", "wrong audience", "wrong issuer", "from the future"],
+)
+def test_a_token_that_is_not_for_here_and_now_is_refused(
+    claims: dict[str, object], stack: LocalStack, api: httpx.Client
+) -> None:
+    assert api.get(SOME_RESERVATION, headers=bearer(stack.token("somebody", "shopper", **claims))).status_code == 401
+
+
+@pytest.mark.stack
+def test_a_forged_token_is_refused(stack: LocalStack, api: httpx.Client) -> None:
+    # the right names all over, and another key under the right key's id
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    forger = TokenIssuer(stack.issuer, stack.audience, SigningKey(key, stack.tokens.key.key_id))
+    assert api.get(SOME_RESERVATION, headers=bearer(forger.mint("somebody", "shopper"))).status_code == 401
+    assert api.get(SOME_RESERVATION, headers=bearer("no.token.this")).status_code == 401
+    # the control: the same request with a real token gets through to the code
+    assert api.get(SOME_RESERVATION, headers=bearer(stack.token("somebody", "shopper"))).status_code == 404
+
+
+@pytest.mark.stack
+def test_a_browser_may_ask(stack: LocalStack, api: httpx.Client) -> None:
+    asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+    answer = api.options("/v1/campaigns/none-such/reservations", headers=asked)
+    assert answer.status_code == 204
+    assert "idempotency-key" in answer.headers["access-control-allow-headers"]
+
+
+@pytest.mark.stack
+def test_queue_stream_and_schedule_are_connected(stack: LocalStack) -> None:
+    mappings = stack.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    assert {(each["EventSourceArn"].split(":")[2], *each["FunctionResponseTypes"]) for each in mappings} == {
+        ("dynamodb", "ReportBatchItemFailures"),
+        ("sqs", "ReportBatchItemFailures"),
+    }
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("function", template_functions(), ids=str)
+def test_the_layers_hold_all_that_a_function_imports(function: str, stack: LocalStack, tmp_path: Path) -> None:
+    # the emulator would not notice: it runs functions on a Python that has everything installed anyway
+    for package in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"):  # the runtime's own
+        (tmp_path / package).symlink_to(Path(boto3.__file__).parents[1] / package)
+    (tmp_path / "six.py").symlink_to(Path(boto3.__file__).parents[1] / "six.py")
+    folders = [BUILT / function, BUILT / "CoreLayer" / "python", BUILT / "DependenciesLayer" / "python", tmp_path]
+    program = f"import sys; sys.path += {[str(folder) for folder in folders]}; import app; assert app.lambda_handler"
+    settings = {
+        "STOCK_TABLE": "stock",
+        "CAMPAIGN_TABLE": "campaign",
+        "HOLD_QUEUE_URL": "http://127.0.0.1:1/queue",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PATH": os.defpath,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONTZPATH": "",  # as in Lambda: time zones come from a package or not at all
+    }
+    program += "; import zoneinfo; zoneinfo.ZoneInfo('Asia/Shanghai')"
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", program], env=settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
