@@ -54,6 +54,9 @@ from brandday.domain.shard import (
 MAX_RACES = 3
 """How often one request tries again after another write of the same record came first."""
 
+MAX_CHANGES = 100
+"""How many records one write changes: DynamoDB takes 300 operators and 4 KB in an expression."""
+
 FORGET_AFTER_MS = 15 * 60 * 1000
 """Released records are kept at least this long: far beyond any request's life and any clock's error."""
 
@@ -293,10 +296,13 @@ def _mark_due(entries: Iterable[Entry], terms: Terms, now: int) -> list[Entry]:
 
 
 def expire_due(shard: Shard, terms: Terms, now: int) -> ShardWrite | None:
-    """Return the write that gives back every hold of the shard whose time is over, or None if there is none."""
+    """Return the write that gives back the holds of the shard whose time is over, or None if there is none.
+
+    It takes MAX_CHANGES of them at once; the others are left for the next write.
+    """
     changes: list[RecordChange] = []
     free: dict[str, int] = {}
-    for name in _names_due(shard, terms, now):
+    for name in _names_due(shard, terms, now)[:MAX_CHANGES]:
         record = decode_record(shard.records[name])
         lapsed = _mark_due(record, terms, now)
         changes.append(RecordChange(name, shard.records[name], encode_record(lapsed)))
@@ -327,7 +333,7 @@ def forget_released(
             for entry in decode_record(text)
         ):
             changes.append(RecordChange(name, text, None))
-    return ShardWrite(shard.number, tuple(changes), {}, {}) if changes else None
+    return ShardWrite(shard.number, tuple(changes[:MAX_CHANGES]), {}, {}) if changes else None
 
 
 # --- Protocols --------------------------------------------------------------------------------------------
@@ -383,6 +389,9 @@ def claim(
             result = yield Write(write)
             if isinstance(result, Written):
                 return Granted(Claim(shard, added))
+            placed = find(result.image, request.name, added.attempt)
+            if placed is not None:  # by this very write, if it was sent twice: its pointer must stay
+                return Replayed(Claim(shard, placed))
             yield Write(withdraw(_after(home, announced), request.name, pointer, terms))
             return LostRace()
         home = result.image
@@ -409,7 +418,7 @@ def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: 
     What could still change behind a pointer is settled first: a hold that is due is marked, and a claim that is
     not there is made void, because the request that announced it may only be slow (points 2 and 3 above).
     """
-    found = [Claim(home, entry) for entry in record if entry.state != POINTER]
+    found = [Claim(home, entry) for entry in record if entry.state not in (POINTER, VOID)]
     pointers = [entry for entry in record if entry.state == POINTER]
     if pointers:
         images: tuple[Shard, ...] = yield Read(tuple(sorted({entry.shard or 0 for entry in pointers})), True)
@@ -446,10 +455,11 @@ def void(shard: Shard, name: str, pointer: Entry, terms: Terms, now: int) -> Sha
 
 
 def withdraw(home: Shard, name: str, pointer: Entry, terms: Terms) -> ShardWrite:
-    """Return the write that takes back a pointer whose claim will not be made."""
-    before = home.records[name]
-    after = encode_record(entry for entry in decode_record(before) if entry != pointer)
-    return _shard_write(home.number, [RecordChange(name, before, after)], {}, terms)
+    """Return the write that makes a pointer void because its claim will not be made.
+
+    It is not just taken out: the record would look as it did before, and a slow request could take it for that.
+    """
+    return _move(home, name, pointer, pointer._replace(state=VOID, shard=None), terms)
 
 
 def find(shard: Shard, name: str, attempt: int) -> Entry | None:
@@ -573,9 +583,7 @@ def expire(number: int, terms: Terms, now: int) -> Protocol[int | None]:
         if write is None:
             return next_due(shard, terms)
         result = yield Write(write)
-        if isinstance(result, Written):
-            return next_due(_after(shard, write), terms)
-        shard = result.image
+        shard = _after(shard, write) if isinstance(result, Written) else result.image
 
 
 def _after(shard: Shard, write: ShardWrite) -> Shard:
