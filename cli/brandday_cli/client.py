@@ -1,7 +1,7 @@
 """The admin API as the command sees it."""
 
+import re
 import time
-import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import httpx
 
+from brandday.config.campaign_file import CAMPAIGN_ID
 from brandday_cli.failures import CommandFailed, ExitCode
 
 TIMEOUT_SECONDS = 30
@@ -178,8 +179,13 @@ class AdminClient:
 
 def _path(campaign_id: str, *rest: str) -> str:
     # What is typed on a command line may hold anything; a slash must not lead to another route.
-    quoted = urllib.parse.quote(campaign_id, safe="")
-    return "/".join(["v1/admin/campaigns", quoted, *rest])
+    if not re.fullmatch(CAMPAIGN_ID, campaign_id):
+        raise CommandFailed(
+            f"{campaign_id!r} cannot be the id of a campaign",
+            exit_code=ExitCode.REFUSED,
+            advice=_ADVICE["campaign_not_found"],
+        )
+    return "/".join(["v1/admin/campaigns", campaign_id, *rest])
 
 
 def _wait_seconds(response: httpx.Response) -> float:
