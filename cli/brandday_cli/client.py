@@ -17,6 +17,8 @@ TIMEOUT_SECONDS = 30
 MOST_TRIES = 5
 LONGEST_WAIT_SECONDS = 5.0
 
+_BUSY = (429, 503)
+
 _ADVICE = {
     "unauthenticated": "The token is missing, forged or expired: give a fresh one with --token or BRANDDAY_TOKEN.",
     "forbidden": "Use a token with the scope `operator`.",
@@ -153,7 +155,7 @@ class AdminClient:
                     ) from None
                 self.sleep(0.2)
                 continue
-            if response.status_code not in (429, 503) or tries_left == 0:
+            if response.status_code not in _BUSY or tries_left == 0:
                 return self._read(response)
             self.sleep(_wait_seconds(response))
         raise AssertionError("unreachable")
@@ -170,6 +172,12 @@ class AdminClient:
         if response.status_code in (401, 403):  # the gateway's own answer has another shape
             code = "unauthenticated" if response.status_code == 401 else "forbidden"
             raise ApiRefused({"code": code, "title": "The API does not accept the token", "status": 401})
+        if response.status_code in _BUSY:
+            raise CommandFailed(
+                f"{self.url} is too busy and lets no more requests through",
+                exit_code=ExitCode.UNAVAILABLE,
+                advice="Run the same command again in a moment; it is safe.",
+            )
         raise CommandFailed(
             f"{self.url} answered {response.status_code}, and not as this API does",
             exit_code=ExitCode.UNAVAILABLE,

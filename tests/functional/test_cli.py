@@ -312,6 +312,14 @@ def test_the_gateways_own_refusal_is_understood(shell: Shell, status: int) -> No
     assert "token" in result.stderr
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_gateway_that_lets_nobody_through_is_no_mystery(shell: Shell, status: int) -> None:
+    shell.transport = transport(lambda _: httpx.Response(status, json={"message": "Too Many Requests"}))
+    result = shell.run("list")
+    assert result.exit_code == ExitCode.UNAVAILABLE
+    assert "too busy" in result.stderr
+
+
 def test_a_remote_api_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BRANDDAY_TOKEN", raising=False)
     result = CliRunner().invoke(app, ["--api-url", "http://api", "list"], env=NARROW)
