@@ -162,7 +162,7 @@ def test_a_late_payment_whose_unit_is_somebody_elses_is_refunded(policy: LatePay
 
 
 @pytest.mark.parametrize("projected", [False, True], ids=["unknown_to_the_summary", "known_to_the_summary"])
-@pytest.mark.parametrize("shards", [2, 100, 250])
+@pytest.mark.parametrize("shards", [2, 100, 120])
 def test_a_late_payment_takes_a_free_unit_of_another_shard(projected: bool, shards: int) -> None:
     if shards > 101 and not projected:
         return  # beyond what one call can read, the summary has to know
@@ -426,7 +426,7 @@ def test_somebody_elses_reservation_looks_like_none() -> None:
         lambda parts: [*parts[:2], "zzzzzzzzzzzz", parts[3]],
         lambda parts: [*parts[:2], "!!!!!!!!!!!!", parts[3]],
         lambda parts: [*parts[:3], "zzzzzzzz"],
-        lambda parts: ["rsv_x"],
+        lambda parts: parts[:1],
     ],
     ids=["campaign", "shard", "huge_shard", "name", "no_name", "attempt", "rubbish"],
 )
