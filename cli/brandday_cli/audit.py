@@ -26,14 +26,12 @@ def audit(
     scan: Annotated[
         bool, typer.Option("--scan", help="Also look for stock outside the layout; reads the whole table.")
     ] = False,
-    strict_summary: Annotated[
-        bool, typer.Option("--strict-summary", help="Also compare the live summary, which may be a second old.")
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Also what is only true once a sale is quiet: the live summary agrees.")
     ] = False,
 ) -> None:
     """Prove from the tables that not one unit was oversold or lost; exit code 1 names each violation."""
-    findings = run_audit(
-        open_tables(ctx.obj), campaign_id, scan=scan, strict_summary=strict_summary, show_progress=True
-    )
+    findings = run_audit(open_tables(ctx.obj), campaign_id, scan=scan, strict=strict, show_progress=True)
     if as_json:
         out.file.write(to_json(findings) + "\n")
     else:
@@ -66,7 +64,7 @@ def run_audit(
     campaign_id: str,
     *,
     scan: bool = False,
-    strict_summary: bool = False,
+    strict: bool = False,
     show_progress: bool = False,
 ) -> Findings:
     """Audit a campaign, with a progress bar if asked for; raises CommandFailed if there is nothing to judge."""
@@ -85,7 +83,7 @@ def run_audit(
                 tables,
                 campaign_id,
                 scan=scan,
-                strict_summary=strict_summary,
+                strict=strict,
                 on_progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
         except UnreadableCampaign as error:

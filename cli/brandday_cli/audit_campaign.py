@@ -56,21 +56,22 @@ def audit_campaign(
     campaign_id: str,
     *,
     scan: bool = False,
-    strict_summary: bool = False,
+    strict: bool = False,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     on_progress: Progress | None = None,
 ) -> Findings:
     """Audit one campaign and return what was found.
 
     ``scan`` also looks for stock items outside the layout (reads the whole table);
-    ``strict_summary`` also compares the summary, which may lag behind a live sale.
+    ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, and no
+    pointer announces a claim that was never made.
     Raises ``UnreadableCampaign`` when there is no published campaign to judge.
     """
     plan, violations = decode_plan(campaign_id, tables.read_config(campaign_id))
     pools = {slot: Pool(sku, plan.stock[sku]) for slot, sku in plan.sku_of_slot.items()}
     findings = Findings(list(pools.values()), violations)
     tally = _Tally(pools)
-    summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict_summary else None
+    summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
     for number, item in tables.read_shards(campaign_id, range(plan.shards)):
         shard = decode_shard(plan, number, item)
         _take_in(plan, shard, tally, findings, now_ms())
@@ -79,7 +80,7 @@ def audit_campaign(
         if on_progress is not None:
             on_progress(number + 1, plan.shards)
     for shopper, records in tally.travellers.items():
-        violations += _judge_traveller(tables, plan, shopper, records, now_ms)
+        violations += _judge_traveller(tables, plan, shopper, records, now_ms, strict=strict)
     violations += _judge_restocks(tables, plan, tally.restocks)
     violations += check_pools(findings.pools)
     if scan:
@@ -123,9 +124,13 @@ def _judge_traveller(
     shopper: str,
     seen: dict[int, tuple[Entry, ...]],
     now_ms: Callable[[], int],
+    *,
+    strict: bool,
 ) -> list[Violation]:
     """Judge a shopper with entries in several shards; what looks wrong is read again as of one moment."""
-    if not check_shopper(plan, shopper, seen, now_ms()) and plan.home_of(shopper) in seen:
+    owns_away = any(entry.owns_units for entries in seen.values() for entry in entries)
+    is_complete = plan.home_of(shopper) in seen or not owns_away
+    if is_complete and not check_shopper(plan, shopper, seen, now_ms(), strict=strict):
         return []
     involved = {plan.home_of(shopper), *seen}
     while True:
@@ -144,7 +149,7 @@ def _judge_traveller(
             if entry.target is not None and entry.target < plan.shards
         }
         if targets <= involved:
-            return check_shopper(plan, shopper, seen, now_ms())
+            return check_shopper(plan, shopper, seen, now_ms(), strict=strict)
 
 
 def _judge_restocks(tables: AuditTables, plan: Plan, recorded: dict[tuple[str, str], int]) -> list[Violation]:

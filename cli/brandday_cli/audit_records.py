@@ -16,13 +16,12 @@ type RawItem = Mapping[str, Mapping[str, Any]]
 
 HELD_STATES = frozenset("hx")
 CONFIRMED = "c"
-RELEASED_STATES = frozenset("ed")
 POINTER = ">"
 
 _SHOPPER_NAME = re.compile(r"[A-Za-z0-9_-]{12}")
 _FREE = re.compile(r"f([0-9a-z])")
 _RESTOCK = re.compile(r"r([0-9a-z])\.(.+)")
-_ENTRY = re.compile(r"([hxced>])([0-9a-z])([0-9a-z])([0-9a-z]{8})([A-Za-z0-9_-]{6})(.*)")
+_ENTRY = re.compile(r"([hxcedv>])([0-9a-z])([0-9a-z])([0-9a-z]{8})([A-Za-z0-9_-]{6})(.*)")
 _SLOT = re.compile(r"[0-9a-z]")
 
 
@@ -49,7 +48,11 @@ class Violation:
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim (or one pointer to a claim) in a shopper's record; times are epoch milliseconds."""
+    """One claim, or one pointer to a claim, in a shopper's record; ``attempt`` is in epoch milliseconds.
+
+    ``state`` is h (held), x (held, extended), c (confirmed), e (expired), d (cancelled), v (announced, and made
+    void before it was made) or > (pointer to the claim with the same attempt in shard ``target``).
+    """
 
     state: str
     slot: str

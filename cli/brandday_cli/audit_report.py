@@ -1,11 +1,13 @@
 """How the audit's findings are shown: tables for people, one JSON document for programs."""
 
 import json
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from brandday_cli.audit_records import Violation
 from brandday_cli.audit_rules import Findings
 
 MOST_SHOWN = 50
@@ -40,13 +42,16 @@ def to_text(campaign_id: str, findings: Findings) -> RenderableType:
             Text("free + held + sold == initial + restocked in every shard. All promises hold.", style="green")
         )
         return Group(*parts)
-    table = Table(title=f"{len(findings.violations):,} violations", title_justify="left", title_style="bold red")
+    return Group(*parts, violations_table(findings.violations))
+
+
+def violations_table(violations: Sequence[Violation]) -> RenderableType:
+    """Return the violations in words, the first of them if there are many."""
+    table = Table(title=f"{len(violations):,} violations", title_justify="left", title_style="bold red")
     for heading in ("code", "shard", "SKU", "shopper", "what is wrong"):
         table.add_column(heading)
-    for violation in findings.violations[:MOST_SHOWN]:
+    for violation in violations[:MOST_SHOWN]:
         shard = "" if violation.shard is None else str(violation.shard)
         table.add_row(violation.code, shard, violation.sku or "", violation.shopper or "", violation.detail)
-    parts.append(table)
-    if len(findings.violations) > MOST_SHOWN:
-        parts.append(Text(f"... and {len(findings.violations) - MOST_SHOWN:,} more; --json lists them all."))
-    return Group(*parts)
+    more = len(violations) - MOST_SHOWN
+    return Group(table, Text(f"... and {more:,} more; --json lists them all.")) if more > 0 else table

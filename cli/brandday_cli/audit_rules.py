@@ -116,11 +116,15 @@ def crosses_shards(plan: Plan, shard: Shard, shopper: str) -> bool:
     return any(entry.state == POINTER for entry in shard.records[shopper])
 
 
-def check_shopper(plan: Plan, shopper: str, records: Records, now_ms: int) -> list[Violation]:
+def check_shopper(plan: Plan, shopper: str, records: Records, now_ms: int, *, strict: bool = False) -> list[Violation]:
     """Check one shopper over all shards: limits, one hold at a time, and every claim reachable.
 
     ``records`` must hold the home shard's record, if there is one, and those of all shards that it
     points to or that are known to hold entries of this shopper.
+
+    A pointer is written before the claim that it announces and owns nothing. One without a claim is therefore what a
+    request leaves behind that is still going on, or was cut off between its two writes; only ``strict`` calls it
+    a violation. A claim that was made and has vanished shows in the stock of its shard all the same.
     """
     home = plan.home_of(shopper)
     pointers = [entry for entry in records.get(home, ()) if entry.state == POINTER]
@@ -130,7 +134,7 @@ def check_shopper(plan: Plan, shopper: str, records: Records, now_ms: int) -> li
     )
     return [
         *_check_reachable(plan, shopper, home, pointers, claims),
-        *_check_pointers(plan, shopper, home, pointers, entries, now_ms),
+        *_check_pointers(plan, shopper, home, pointers, entries, now_ms, strict),
         *_check_limits(plan, shopper, claims),
     ]
 
@@ -159,14 +163,18 @@ def _check_pointers(
     pointers: list[Entry],
     entries: list[tuple[int, Entry]],
     now_ms: int,
+    strict: bool,
 ) -> Iterable[Violation]:
     targets = {(shard, entry.attempt) for shard, entry in entries}
     for pointer in pointers:
         if (pointer.target, pointer.attempt) in targets:
             continue
         age_ms = now_ms - pointer.attempt
-        if age_ms > plan.hold_ms + plan.extend_ms + RELEASE_GRACE_MS:
-            continue  # the claim was released long ago, and its entry has been cleared away since
+        if pointer.target is not None and pointer.target < plan.shards:
+            if not strict:
+                continue  # announced and never made; had it been made and gone since, units would be missing
+            if age_ms > plan.hold_ms + plan.extend_ms + RELEASE_GRACE_MS:
+                continue  # the claim was released long ago, and its entry has been cleared away since
         yield Violation(
             "pointer_dangling",
             f"it points to shard {pointer.target}, which has no such claim ({age_ms // 1000} s old)",

@@ -20,8 +20,8 @@ from brandday_cli.rehearsal_plan import SkuTerms, claims_of, copy_declaration, p
 from brandday_cli.rehearsal_shopper import Call
 from brandday_cli.rehearsal_verdict import Verdict, judge
 
-MOST_AT_ONCE = 16
-"""Requests in flight per process."""
+MOST_AT_ONCE = 12
+"""Requests in flight in all: each gets an execution environment of its own, which locally is a process."""
 
 LONGEST_WAIT_SECONDS = 120
 """For the opening of a campaign that is rehearsed live."""
@@ -107,8 +107,9 @@ def rehearse_campaign(stage: Stage, campaign_id: str, script: Script, audience: 
     shoppers = script.shoppers or min(MOST_SHOPPERS_BY_DEFAULT, units * 4 // 3 + 1)
     plans = plan_crowd(campaign_id, skus, shoppers, script.seed, script.late_after)
     claims = claims_of(declaration)
+    most_at_once = max(1, MOST_AT_ONCE // script.processes)
     orders = [
-        Order(stage.url, tuple(plans[part :: script.processes]), claims, stage.open_mint, MOST_AT_ONCE)
+        Order(stage.url, tuple(plans[part :: script.processes]), claims, stage.open_mint, most_at_once)
         for part in range(script.processes)
     ]
     with Crowd(orders) as crowd:

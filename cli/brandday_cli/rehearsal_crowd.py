@@ -8,6 +8,7 @@ import asyncio
 import multiprocessing
 import queue
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from brandday_cli.rehearsal_plan import ShopperPlan
-from brandday_cli.rehearsal_shopper import Call, ShopFront, play_shopper
+from brandday_cli.rehearsal_shopper import ApiSilent, Call, ShopFront, play_shopper
 
 REPORT_SECONDS = 0.2
 REQUEST_TIMEOUT = 15.0
@@ -54,7 +55,13 @@ class Finished(NamedTuple):
     """All of a process's shoppers have gone home."""
 
 
-type Report = Signed | Ready | Happened | Finished
+class Failed(NamedTuple):
+    """A process gave up, and why."""
+
+    why: str
+
+
+type Report = Signed | Ready | Happened | Finished | Failed
 
 
 @dataclass(frozen=True)
@@ -108,13 +115,24 @@ class Crowd:
                     raise CrowdFailed("a process of the crowd died; its error is above") from None
                 yield None
                 continue
+            if isinstance(report, Failed):
+                raise CrowdFailed(report.why)
             if isinstance(report, kind):
                 waiting -= 1
             yield report
 
 
 def _run(order: Order, opening: Any, reports: Any) -> None:
-    """Be one process of the crowd."""
+    """Be one process of the crowd; whatever goes wrong in it is the parent's to tell."""
+    try:
+        _sign_and_play(order, opening, reports)
+    except* ApiSilent as silence:
+        reports.put(Failed(str(silence.exceptions[0])))
+    except* Exception as error:
+        reports.put(Failed("".join(traceback.format_exception(error))))
+
+
+def _sign_and_play(order: Order, opening: Any, reports: Any) -> None:
     mint, tokens = order.open_mint(), []
     for number, plan in enumerate(order.plans, 1):
         tokens.append(mint(plan.shopper_id, "shopper", order.claims))

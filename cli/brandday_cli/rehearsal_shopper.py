@@ -21,6 +21,9 @@ MOST_TRIES = 6
 LONGEST_WAIT = 2.0
 """Seconds; a shopper who is told to wait longer comes back after this time all the same."""
 
+MOST_UNANSWERED = 20
+"""Requests in a row, of one process."""
+
 TIMED_OUT = "timeout"
 NOT_CONNECTED = "connection_failed"
 
@@ -68,6 +71,10 @@ def read_answer(kind: str, answer: httpx.Response) -> tuple[str, dict[str, Any]]
     return {"confirm": "confirmed", "cancel": "cancelled"}[kind], body
 
 
+class ApiSilent(Exception):
+    """The API has stopped answering, so there is nothing to rehearse."""
+
+
 class ShopFront:
     """The shop's side of the API for one process: one connection pool, and at most ``most_at_once`` requests."""
 
@@ -78,6 +85,7 @@ class ShopFront:
         self._orders_token = orders_token
         self._gate = asyncio.Semaphore(most_at_once)
         self._note = note
+        self._unanswered = 0
 
     async def reserve(
         self, plan: ShopperPlan, token: str, campaign_id: str, key: str, quantity: int, wish: int = 0
@@ -145,6 +153,9 @@ class ShopFront:
             retry_after=float(document.get("retry_after_ms") or 0) / 1000,
         )
         self._note(call)
+        self._unanswered = 0 if status else self._unanswered + 1
+        if self._unanswered >= MOST_UNANSWERED:
+            raise ApiSilent(f"the API has not answered {self._unanswered} requests in a row (last: {outcome})")
         return call
 
 

@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from brandday_cli.audit_records import Violation
 from brandday_cli.audit_rules import Findings
 from brandday_cli.rehearsal_shopper import Call
 
@@ -31,7 +32,7 @@ PASSING = frozenset({"temporarily_overloaded", "rate_limited", "timeout", "conne
 
 @dataclass(frozen=True)
 class Verdict:
-    """The figures of one rehearsal; ``kept`` says whether every promise was."""
+    """The figures of one rehearsal, and what the audit found; ``kept`` says whether every promise was."""
 
     shoppers: int
     initial: int
@@ -48,6 +49,7 @@ class Verdict:
     p99_ms: float
     requests_per_s: float
     audit_ok: bool
+    violations: tuple[Violation, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -57,7 +59,9 @@ class Verdict:
 
     def as_json(self) -> dict[str, object]:
         """Return the last line of ``brandday rehearse --json``."""
-        return {**vars(self), "responses": dict(self.responses)}
+        figures = {**vars(self), "responses": dict(self.responses)}
+        del figures["violations"]
+        return figures
 
 
 def judge(
@@ -96,6 +100,7 @@ def judge(
         p99_ms=_percentile(answered, 0.99),
         requests_per_s=round(len(answered) / seconds, 1) if seconds > 0 else 0.0,
         audit_ok=findings.ok,
+        violations=tuple(findings.violations),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from brandday_cli.audit import open_tables, run_audit
+from brandday_cli.audit_report import violations_table
 from brandday_cli.console import err, out
 from brandday_cli.failures import CommandFailed, ExitCode
 from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, check_loopback, rehearse_campaign
@@ -47,6 +48,8 @@ def rehearse(
         out.file.write(json.dumps(verdict.as_json()) + "\n")
     else:
         out.print(render_verdict(verdict))
+    if verdict.violations:
+        err.print(violations_table(verdict.violations))
     if not verdict.kept:
         raise typer.Exit(ExitCode.REFUSED)
 

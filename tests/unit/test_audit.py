@@ -18,8 +18,8 @@ BEN = name_at_home(1, 4)
 LONG_AGO = NOW_MS - HOLD_MS - 300_000 - RELEASE_GRACE_MS - 1000
 
 
-def audit(world: World, *, scan: bool = False, strict_summary: bool = False) -> Findings:
-    return audit_campaign(world, "sale", scan=scan, strict_summary=strict_summary, now_ms=lambda: NOW_MS)
+def audit(world: World, *, scan: bool = False, strict: bool = False) -> Findings:
+    return audit_campaign(world, "sale", scan=scan, strict=strict, now_ms=lambda: NOW_MS)
 
 
 def codes(findings: Findings) -> list[str]:
@@ -116,10 +116,6 @@ def pointer_of_another_quantity(world: World) -> None:
     world.put(1, 3, {BEN: entry(">", quantity=2, suffix="@3")})
 
 
-def pointer_to_nothing(world: World) -> None:
-    world.put(3, 2)
-
-
 def pointer_outside_the_layout(world: World) -> None:
     world.put(0, 3, {ANN: entry(">", suffix="@99")})
 
@@ -187,7 +183,6 @@ def sku_without_slot(world: World) -> None:
         (claim_without_pointer, "claim_unreachable"),
         (claim_with_pointer_of_another_attempt, "claim_unreachable"),
         (pointer_of_another_quantity, "pointer_mismatch"),
-        (pointer_to_nothing, "pointer_dangling"),
         (pointer_outside_the_layout, "pointer_dangling"),
         (pointer_away_from_home, "pointer_misplaced"),
         (unreadable_entry, "entry_malformed"),
@@ -255,6 +250,23 @@ def test_an_extended_hold_does_count() -> None:
     world.put(1, 1, {BEN: f"{entry('>', NOW_MS - HOLD_MS, quantity=2, suffix='@3')} {entry('h', quantity=2)}"})
     world.put(3, 0, {BEN: entry("x", NOW_MS - HOLD_MS, quantity=2)})
     assert codes(audit(world)) == ["second_hold", "shopper_over_campaign_limit", "shopper_over_sku_limit"]
+
+
+def test_a_pointer_to_a_claim_that_was_never_made_matters_only_in_strict_mode() -> None:
+    world = World()
+    world.put(1, 3, {BEN: entry(">", suffix="@3")})
+    assert audit(world).ok
+    world.summary = [{"s1": {"S": json.dumps([5, {"0": [3, 0, 0]}, None])}}]
+    assert codes(audit(world, strict=True)) == ["pointer_dangling"]
+    world.put(3, 2, {BEN: entry("v")})
+    world.summary = [{f"s{shard}": {"S": json.dumps([5, {}, None])} for shard in (1, 3)}]
+    assert audit(world, strict=True).ok
+
+
+def test_a_claim_that_vanished_behind_its_pointer_is_missed_by_its_shard() -> None:
+    world = sound_world()
+    world.put(3, 1, {})
+    assert codes(audit(world)) == ["stock_not_conserved", "total_not_conserved"]
 
 
 def test_a_pointer_to_a_released_claim_is_fine() -> None:
@@ -334,12 +346,12 @@ def test_a_stale_summary_matters_only_in_strict_mode() -> None:
     world = World()
     world.put(3, 1, {name_at_home(3, 4): entry("c", suffix=".o")})
     assert audit(world).ok
-    assert codes(audit(world, strict_summary=True)) == ["summary_stale"]
+    assert codes(audit(world, strict=True)) == ["summary_stale"]
     for stale in (summary_of(4, 1), summary_of(5, 0)):
         world.summary = [stale]
-        assert codes(audit(world, strict_summary=True)) == ["summary_stale"]
+        assert codes(audit(world, strict=True)) == ["summary_stale"]
     world.summary = [summary_of(5, 1)]
-    assert audit(world, strict_summary=True).ok
+    assert audit(world, strict=True).ok
 
 
 # --- what cannot be judged --------------------------------------------------------------------------------------
