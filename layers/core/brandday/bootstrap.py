@@ -73,6 +73,7 @@ def campaigns() -> Handler:
 def stock_projector() -> Handler:
     """Return the handler of StockTable's stream."""
     from brandday.adapters.hold_queue import HoldQueue
+    from brandday.adapters.stock_stream import read_change
     from brandday.adapters.summary_table import SummaryTable
     from brandday.entrypoints.on_stock_changed import build_handler
     from brandday.usecases.keep_summary import KeepSummary
@@ -86,7 +87,8 @@ def stock_projector() -> Handler:
             KeepSummary(SummaryTable(tables.client, tables.settings.campaign_table), now_ms),
             HoldQueue(aws.sqs_client(timeout), tables.settings.hold_queue_url),
             now_ms,
-        )
+        ),
+        read_change,
     )
 
 

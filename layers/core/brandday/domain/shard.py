@@ -62,6 +62,11 @@ class Entry(NamedTuple):
         return self.state == HELD or self.state == EXTENDED
 
     @property
+    def is_claim(self) -> bool:
+        """Whether there is, or was, a claim: a pointer only leads to one, and a void entry says that there is none."""
+        return self.state != POINTER and self.state != VOID
+
+    @property
     def units(self) -> int:
         """Units this entry takes from its shard; pointers and released claims take none."""
         return self.quantity if self.state in LIVE else 0

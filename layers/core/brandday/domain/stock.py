@@ -418,7 +418,7 @@ def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: 
     What could still change behind a pointer is settled first: a hold that is due is marked, and a claim that is
     not there is made void, because the request that announced it may only be slow (points 2 and 3 above).
     """
-    found = [Claim(home, entry) for entry in record if entry.state not in (POINTER, VOID)]
+    found = [Claim(home, entry) for entry in record if entry.is_claim]
     pointers = [entry for entry in record if entry.state == POINTER]
     if pointers:
         images: tuple[Shard, ...] = yield Read(tuple(sorted({entry.shard or 0 for entry in pointers})), True)
@@ -465,7 +465,7 @@ def withdraw(home: Shard, name: str, pointer: Entry, terms: Terms) -> ShardWrite
 def find(shard: Shard, name: str, attempt: int) -> Entry | None:
     """Return a shopper's claim of that attempt in a shard, or None: neither pointers nor void entries are claims."""
     for entry in decode_record(shard.records.get(name)):
-        if entry.attempt == attempt and entry.state not in (POINTER, VOID):
+        if entry.attempt == attempt and entry.is_claim:
             return entry
     return None
 

@@ -16,7 +16,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.layout import home_shard
 from brandday.domain.reservation import Outcome
-from brandday.domain.shard import POINTER, TAG_LENGTH, Shard, Written, decode_record
+from brandday.domain.shard import TAG_LENGTH, Shard, Written, decode_record
 from brandday.domain.sight import Refusal
 from brandday.domain.stock import (
     Claim,
@@ -175,7 +175,7 @@ def read_claims(stock: Stock, campaign_id: str, home: Shard, name: str) -> list[
     images = {away.number: away for away in stock.read(campaign_id, targets, consistent=True)} if targets else {}
     away = [(shard, find(images[shard], name, attempt)) for shard, attempt in pointers]
     return [
-        *(Claim(home.number, entry) for entry in record if entry.state != POINTER),
+        *(Claim(home.number, entry) for entry in record if entry.is_claim),
         *(Claim(shard, entry) for shard, entry in away if entry is not None),
     ]
 
