@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Self, override
 
 from benchmarks.engine import SESSION
 from benchmarks.patterns import GRANTED, Answer, Environment, Pattern, Reply
@@ -14,7 +14,7 @@ from brandday.adapters.summary_table import SummaryTable
 from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Money, Shopper, Sku
 from brandday.domain.errors import AllHeld, SoldOut, TemporarilyOverloaded
 from brandday.domain.shard import Shard
-from brandday.entrypoints.on_stock_changed import read_change
+from brandday.adapters.stock_stream import read_change
 from brandday.usecases.keep_summary import KeepSummary
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.operate_campaign import OperateCampaign
@@ -43,6 +43,13 @@ class Shards(Pattern):
     def __init__(self, run: str) -> None:
         self.stock_table = f"Stock-{run}"
         self.campaign_table = f"Campaign-{run}"
+
+    @classmethod
+    def of_tables(cls, stock_table: str, campaign_table: str) -> Self:
+        """Return the pattern over tables that are there already."""
+        pattern = cls("")
+        pattern.stock_table, pattern.campaign_table = stock_table, campaign_table
+        return pattern
 
     @override
     def create(self, client: "DynamoDBClient", stock: int, now_ms: int) -> None:
@@ -139,12 +146,14 @@ class _Stream:
         return str(answer["ShardIterator"])
 
 
-def flash_sale(stock: int, starts_at: int, *, limit: int = 1, hold_seconds: int = 600) -> Campaign:
+def flash_sale(
+    stock: int, starts_at: int, *, limit: int = 1, hold_seconds: int = 600, campaign_id: str = CAMPAIGN
+) -> Campaign:
     """Return a campaign of one SKU that starts at `starts_at` (epoch ms) and runs for an hour."""
     price = Money(990, "CNY")
     hero = Sku(SKU, {"en": "Hero"}, price, price, stock, units_per_shopper=limit)
     return Campaign(
-        id=CAMPAIGN,
+        id=campaign_id,
         title={"en": "Rush"},
         mechanic="flash_sale",
         time_zone="Asia/Shanghai",
@@ -168,9 +177,10 @@ def publish(client: "DynamoDBClient", stock_table: str, campaign_table: str, cam
     operate.apply(campaign, "benchmark", publish=True)
 
 
-def shards(client: "DynamoDBClient", stock_table: str) -> Iterator[Shard]:
-    """Yield every shard that was ever written, as it is in the table."""
+def shards(client: "DynamoDBClient", stock_table: str, campaign_id: str = CAMPAIGN) -> Iterator[Shard]:
+    """Yield every shard of a campaign that was ever written, as it is in the table."""
     for page in client.get_paginator("scan").paginate(TableName=stock_table, ConsistentRead=True):
         for item in page["Items"]:
-            _, number = parse_shard_key(item["pk"]["S"])
-            yield decode_shard(number, item)
+            of_campaign, number = parse_shard_key(item["pk"]["S"])
+            if of_campaign == campaign_id:
+                yield decode_shard(number, item)

@@ -88,7 +88,7 @@ class DynamoDbLocal:
 
 
 class MinistackDynamoDb:
-    """The DynamoDB of ministack alone, on a free port of 127.0.0.1, for the length of a `with` block."""
+    """The DynamoDB of ministack alone, with its streams, on a free port of 127.0.0.1, for a `with` block."""
 
     name = "ministack"
 
@@ -111,7 +111,7 @@ class MinistackDynamoDb:
             "IOT_MTLS_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
             "LOG_LEVEL": "WARNING",
-            "SERVICES": "dynamodb",
+            "SERVICES": "dynamodb,dynamodbstreams",
             "TMPDIR": self._folder.name,  # where it leaves its pid file
         }
         command = [sys.executable, "-m", "ministack"]
