@@ -1,14 +1,26 @@
 """Where the command writes: answers to standard output, everything else to standard error."""
 
 import json
+import os
+import sys
 
 from rich.console import Console
 from rich.text import Text
 
 from brandday_cli.failures import CommandFailed
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+PIPE_WIDTH = 160
+"""Columns where there is no terminal to ask: a table in a file or a log must not be cut."""
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    wide = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH if wide else None)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 
 
 def print_json(document: object) -> None:

@@ -28,11 +28,10 @@ def state_text(state: str) -> Text:
 
 
 def local_time(moment: str, time_zone: str) -> str:
-    """An RFC 3339 time on the clock of the campaign's zone: 2026-11-09 00:00:00 (fractions only if there are
-    any).
-    """
+    """An RFC 3339 time on the clock of the campaign's zone: 2026-11-09 00:00, finer only where it is finer."""
     local = datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
-    return local.isoformat(sep=" ", timespec="milliseconds" if local.microsecond else "seconds")
+    detail = "milliseconds" if local.microsecond else "seconds" if local.second else "minutes"
+    return local.isoformat(sep=" ", timespec=detail)
 
 
 def title_text(titles: Mapping[str, str]) -> str:
@@ -44,20 +43,22 @@ def render_list(campaigns: Sequence[Mapping[str, Any]]) -> RenderableType:
     """All campaigns in a table."""
     if not campaigns:
         return Text("No campaigns yet. Declare one with `brandday apply FILE`.", style="dim")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("campaign", no_wrap=True)
-    for heading in ("state", "starts", "ends", "zone"):
+    zones = sorted({campaign["time_zone"] for campaign in campaigns})
+    one_zone = len(zones) == 1
+    table = _plain_table(caption=f"times in {zones[0]}" if one_zone else None, expand=True)
+    table.add_column("campaign", overflow="fold")
+    for heading in ("state", "starts", "ends"):
         table.add_column(heading)
     table.add_column("units", justify="right")
-    table.add_column("title", overflow="ellipsis", no_wrap=True)
+    table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
     for campaign in campaigns:
         zone = campaign["time_zone"]
+        after = "" if one_zone else f" {zone}"
         table.add_row(
             campaign["id"],
             state_text(campaign["state"]),
-            local_time(campaign["starts_at"], zone),
-            local_time(campaign["ends_at"], zone),
-            zone,
+            local_time(campaign["starts_at"], zone) + after,
+            local_time(campaign["ends_at"], zone) + after,
             f"{campaign['units']:,}",
             title_text(campaign["title"]),
         )
@@ -94,7 +95,7 @@ def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) 
 
 def render_history(entries: Sequence[Mapping[str, Any]], time_zone: str) -> RenderableType:
     """The audit trail, the latest act first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = _plain_table()
     table.add_column("when", no_wrap=True)
     table.add_column("version", justify="right")
     for heading in ("who", "act"):
@@ -125,21 +126,24 @@ def render_diff(campaign_id: str, version: int, changes: Sequence[Mapping[str, A
     return Group(Text.assemble((campaign_id, "bold"), f" {heading}"), *(render_change(change) for change in changes))
 
 
+def _plain_table(*, caption: str | None = None, expand: bool = False) -> Table:
+    return Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left", expand=expand)
+
+
 def _stock_table(document: Mapping[str, Any], statistics: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("SKU", "title"):
-        table.add_column(heading)
-    for heading in ("list price", "sale price", "stock", "restocked", "free", "held", "sold", "per shopper"):
-        table.add_column(heading, justify="right")
+    table = _plain_table()
+    table.add_column("SKU", overflow="fold")
+    for heading in ("price", "stock", "free", "held", "sold", "per shopper"):
+        table.add_column(heading, justify="right", no_wrap=heading != "per shopper")
     units = {sku["sku"]: sku for sku in statistics["skus"]}
     for sku in document["skus"]:
         counts = units[sku["sku"]]
+        restocked = f" + {counts['restocked']:,}" if counts["restocked"] else ""
         table.add_row(
-            sku["sku"],
-            title_text(sku["title"]),
-            Text(_value(sku["list_price"]), style="dim strike"),
-            Text(_value(sku["sale_price"]), style="bold"),
-            *(f"{counts[name]:,}" for name in ("initial", "restocked", "free", "held", "sold")),
+            Text.assemble((sku["sku"], "bold"), "\n", (title_text(sku["title"]), "dim")),
+            Text.assemble((_value(sku["sale_price"]), "bold"), "\n", (_value(sku["list_price"]), "dim strike")),
+            f"{counts['initial']:,}{restocked}",
+            *(f"{counts[name]:,}" for name in ("free", "held", "sold")),
             str(sku["units_per_shopper"]),
         )
     return table

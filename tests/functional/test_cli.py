@@ -193,7 +193,7 @@ def test_show_tells_terms_and_stock(live: Shell) -> None:
     live.ok("restock", ID, "--sku", "HERO-1", "--quantity", "40", "--id", "extra-1")
     said = live.ok("show", ID)
     for words in (
-        "2026-11-09 00:00:00 to 2026-11-12 00:00:00  Asia/Shanghai",
+        "2026-11-09 00:00 to 2026-11-12 00:00  Asia/Shanghai",
         "running",
         "CNY 598.00",
         "十一月品牌日",
