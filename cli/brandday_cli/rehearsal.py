@@ -20,8 +20,8 @@ from brandday_cli.rehearsal_plan import SkuTerms, claims_of, copy_declaration, p
 from brandday_cli.rehearsal_shopper import Call
 from brandday_cli.rehearsal_verdict import Verdict, judge
 
-MOST_AT_ONCE = 12
-"""Requests in flight in all: each gets an execution environment of its own, which locally is a process."""
+MOST_AT_ONCE = 8
+"""Requests in flight in all. Each has an execution environment of its own, which locally is a process."""
 
 LONGEST_WAIT_SECONDS = 120
 """For the opening of a campaign that is rehearsed live."""
@@ -143,6 +143,9 @@ def _play(
             audience.on_calls(report.calls, report.visits)
         else:
             audience.on_pause()
+    if not any(call.succeeded for call in calls):
+        answers = ", ".join(sorted({call.outcome for call in calls}))
+        raise RehearsalRefused(f"no shopper got through (answers: {answers}), so nothing was proved")
     findings, overdue = stage.audit(campaign_id), 0
     if script.wait_for_expiry:
         audience.on_stage("waiting until abandoned carts are back on sale", shoppers)

@@ -5,8 +5,9 @@ Every answer becomes a ``Call``; the verdict is found from those alone, by ``reh
 
 import asyncio
 import json
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,18 +15,21 @@ import httpx
 
 from brandday_cli.rehearsal_plan import ShopperPlan, Trait
 
-TRY_AGAIN = frozenset(
-    {"temporarily_overloaded", "all_held", "campaign_not_started", "rate_limited", "timeout", "connection_failed"}
-)
-MOST_TRIES = 6
+TIMED_OUT = "timeout"
+NOT_CONNECTED = "connection_failed"
+
+BUSY = frozenset({"temporarily_overloaded", "rate_limited", "http_429", "http_503", TIMED_OUT, NOT_CONNECTED})
+"""Answers that decide nothing (``http_`` are the gateway's own): the same request may have another outcome later."""
+
+NOT_NOW = frozenset({"all_held", "campaign_not_started"})
+"""Refusals that say when to come back."""
+
+MOST_TRIES = {**dict.fromkeys(BUSY, 20), **dict.fromkeys(NOT_NOW, 6)}
 LONGEST_WAIT = 2.0
 """Seconds; a shopper who is told to wait longer comes back after this time all the same."""
 
 MOST_UNANSWERED = 20
 """Requests in a row, of one process."""
-
-TIMED_OUT = "timeout"
-NOT_CONNECTED = "connection_failed"
 
 
 class Call(NamedTuple):
@@ -201,15 +205,16 @@ async def play_shopper(plan: ShopperPlan, token: str, front: ShopFront, campaign
         await _patiently(lambda: front.confirm(plan, claim, order_id), opens_at)
 
 
-async def _patiently(send: Callable[[], Any], opens_at: float) -> Call:
+async def _patiently(send: Callable[[], Awaitable[Call]], opens_at: float) -> Call:
     """Send, and send again when told that it may help; the same key each time, as an SDK does."""
-    call: Call = await send()
-    for _ in range(MOST_TRIES - 1):
-        if call.outcome not in TRY_AGAIN:
-            break
-        if call.outcome == "campaign_not_started" and time.time() < opens_at:
-            await asyncio.sleep(opens_at - time.time() + min(call.retry_after, 0.2))
-        else:
-            await asyncio.sleep(min(call.retry_after or 0.5, LONGEST_WAIT))
+    tries = 1
+    while True:
         call = await send()
-    return call
+        if tries >= MOST_TRIES.get(call.outcome, 1):
+            return call
+        if call.outcome == "campaign_not_started" and time.time() < opens_at:
+            await asyncio.sleep(opens_at - time.time())
+        else:
+            backoff = random.uniform(0.5, 1) * min(LONGEST_WAIT, 0.2 * 1.5**tries)  # noqa: S311 - no secret
+            await asyncio.sleep(min(call.retry_after, LONGEST_WAIT) or backoff)
+        tries += 1

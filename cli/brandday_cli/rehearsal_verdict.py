@@ -24,10 +24,7 @@ from dataclasses import dataclass
 
 from brandday_cli.audit_records import Violation
 from brandday_cli.audit_rules import Findings
-from brandday_cli.rehearsal_shopper import Call
-
-PASSING = frozenset({"temporarily_overloaded", "rate_limited", "timeout", "connection_failed"})
-"""Answers that decide nothing: the same request may have another outcome afterwards."""
+from brandday_cli.rehearsal_shopper import BUSY, Call
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ def _second_results(calls: Iterable[Call]) -> set[int]:
     """Shoppers for whom a repeated request had another result than the first."""
     repeated: dict[tuple[str, int, int], list[Call]] = defaultdict(list)
     for call in calls:
-        if call.outcome not in PASSING and call.status < 500:
+        if call.outcome not in BUSY and call.status < 500:
             repeated[call.kind, call.shopper, call.wish].append(call)
     shoppers = set()
     for (_, shopper, _), group in repeated.items():

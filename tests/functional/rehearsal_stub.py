@@ -83,6 +83,8 @@ class StubShop:
         with self.lock:
             self.requests += 1
             subject = token.removeprefix("Bearer ").partition("|")[0]
+            if self.fault == "refuses":
+                raise Refused(403, "not_eligible")
             if self.fault == "fails" and self.requests % 10 == 0:
                 raise Refused(500, "internal_error")
             if self.fault == "stumbles" and self.requests % 10 == 0:

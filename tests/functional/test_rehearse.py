@@ -128,6 +128,11 @@ def test_a_rehearsal_is_played_on_this_machine_only(url: str) -> None:
         rehearse_campaign(Stage(url, shop, open_mint, shop.findings), "brand-day", Script(), Quiet())
 
 
+def test_a_rehearsal_in_which_nobody_gets_through_proves_nothing() -> None:
+    with pytest.raises(RehearsalRefused, match="no shopper got through"):
+        play(StubShop("refuses"), shoppers=2, processes=1)
+
+
 def test_a_campaign_that_opens_in_the_far_future_is_not_rehearsed_live() -> None:
     shop = StubShop()
     shop.starts_at = "2099-01-01T00:00:00+00:00"
