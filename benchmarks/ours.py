@@ -9,12 +9,12 @@ from benchmarks.engine import SESSION
 from benchmarks.patterns import GRANTED, Answer, Environment, Pattern, Reply
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.keys import parse_shard_key
+from brandday.adapters.stock_stream import read_change
 from brandday.adapters.stock_table import StockTable, decode_shard
 from brandday.adapters.summary_table import SummaryTable
 from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Money, Shopper, Sku
 from brandday.domain.errors import AllHeld, SoldOut, TemporarilyOverloaded
 from brandday.domain.shard import Shard
-from brandday.adapters.stock_stream import read_change
 from brandday.usecases.keep_summary import KeepSummary
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.operate_campaign import OperateCampaign

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.pool import AsyncResult, Pool
 from multiprocessing.synchronize import Barrier, Event
+from typing import TYPE_CHECKING
 
 from benchmarks.ours import CAMPAIGN, SKU
 from benchmarks.patterns import Pattern
@@ -23,6 +24,9 @@ from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.manage_reservation import ManageReservation
 from brandday.usecases.reserve_units import ReserveUnits
 from tests.engines import Engine, Tables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 PROCESSES = 4
 ENVIRONMENTS = 4
@@ -116,8 +120,7 @@ def _take_place(start: Barrier, stop: Event) -> None:
 
 
 class _Environment:
-    def __init__(self, tables: Tables) -> None:
-        client = tables.engine.client()
+    def __init__(self, client: "DynamoDBClient", tables: Tables) -> None:
         stock = StockTable(client, tables.stock)
         campaigns = LiveCampaigns(CampaignTable(client, tables.campaign), _now)
         self._reserve = ReserveUnits(campaigns, stock, _now)
@@ -139,7 +142,8 @@ class _Environment:
 
 
 def _serve(tables: Tables, taps: Sequence[Tap], lockstep: bool) -> list[Answer]:
-    environments = [_Environment(tables) for _ in range(ENVIRONMENTS)]
+    client = tables.engine.client()
+    environments = [_Environment(client, tables) for _ in range(ENVIRONMENTS)]
     answers: list[Answer] = []
     waiting = [(0.0, number, 1) for number in range(len(taps))]
     _start.wait(_START_WITHIN_SECONDS)
@@ -159,7 +163,8 @@ def _serve(tables: Tables, taps: Sequence[Tap], lockstep: bool) -> list[Answer]:
 
 
 def _serve_a_crowd(tables: Tables, process: int) -> list[Answer]:
-    environments = [_Environment(tables) for _ in range(ENVIRONMENTS)]
+    client = tables.engine.client()
+    environments = [_Environment(client, tables) for _ in range(ENVIRONMENTS)]
     answers: list[Answer] = []
     _start.wait(_START_WITHIN_SECONDS)
     while not _stop.is_set():
