@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -13,23 +14,29 @@ from brandday_local.stack import LocalStack
 CAMPAIGNS = ROOT / "campaigns"
 
 
-def campaign_ids() -> list[str]:
-    """Ids of the example campaigns, in the order of their files."""
-    return [str(YAML(typ="safe").load(file)["id"]) for file in campaign_files()]
+OPEN_NOW = "everyday-tasting"
+"""The example whose sale is open on any day: there is something to buy a minute after `make run`."""
+
+FLASH_SALE = "november-brand-day"
+"""The example that `make demo` rehearses."""
 
 
-def campaign_files() -> list[Path]:
-    """The example campaigns."""
-    return sorted(CAMPAIGNS.glob("*.yaml"))
+def put_on_sale(stack: LocalStack) -> None:
+    """Apply and publish the example campaigns; RuntimeError with the command's words if one is refused."""
+    files = sorted(CAMPAIGNS.glob("*.yaml"))
+    brandday(stack, "apply", *map(str, files), "--yes")
+    for file in files:
+        brandday(stack, "publish", str(_document(file)["id"]))
 
 
-def put_on_sale(stack: LocalStack) -> list[str]:
-    """Apply and publish the example campaigns; their ids. RuntimeError with the command's words if one is refused."""
-    brandday(stack, "apply", *map(str, campaign_files()), "--yes")
-    ids = campaign_ids()
-    for campaign_id in ids:
-        brandday(stack, "publish", campaign_id)
-    return ids
+def something_to_buy() -> tuple[str, str]:
+    """A campaign that is open now, and the first SKU in it."""
+    document = _document(CAMPAIGNS / f"{OPEN_NOW}.yaml")
+    return str(document["id"]), str(document["skus"][0]["sku"])
+
+
+def _document(file: Path) -> Any:
+    return YAML(typ="safe").load(file)
 
 
 def brandday(stack: LocalStack, *arguments: str) -> None:

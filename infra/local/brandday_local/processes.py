@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-STOP_SECONDS = 10.0
-
 
 @dataclass(frozen=True)
 class Service:
@@ -47,14 +45,10 @@ class Service:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """Stop the program and wait until it is gone."""
+        """Stop the program and wait until it is gone: the guard sees to it, by force after a few seconds."""
         if self._guard.stdin and not self._guard.stdin.closed:
             self._guard.stdin.close()
-        try:
-            self._guard.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._guard.kill()
-            self._guard.wait()
+        self._guard.wait()
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> None:

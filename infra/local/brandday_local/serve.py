@@ -1,11 +1,12 @@
 """`make run`: the whole backend on this machine, until Ctrl-C."""
 
+import json
+import shlex
 import time
 
-from rich.padding import Padding
 from rich.text import Text
 
-from brandday_local.examples import put_on_sale
+from brandday_local.examples import put_on_sale, something_to_buy
 from brandday_local.processes import alive
 from brandday_local.stack import LocalStack
 from brandday_local.steps import console, step
@@ -19,8 +20,8 @@ def main() -> int:
     try:
         with LocalStack.start() as stack:
             with step("Applying and publishing the example campaigns"):
-                campaigns = put_on_sale(stack)
-            show_how_to_use(stack, campaigns)
+                put_on_sale(stack)
+            show_how_to_use(stack)
             return serve(stack)
     finally:
         console.print("Everything that was started here is stopped.")
@@ -37,21 +38,27 @@ def serve(stack: LocalStack) -> int:
     raise RuntimeError(f"the emulator stopped by itself; its log is {stack.folder}/emulator.log")
 
 
-def show_how_to_use(stack: LocalStack, campaigns: list[str]) -> None:
-    """Print the address, a token of each kind and a request to try."""
+def show_how_to_use(stack: LocalStack) -> None:
+    """Print the address, a token of each kind and a request to try, each on one line to be copied."""
     shopper = stack.token("shopper-1", "shopper", tier="gold", channel="app", region="CN", new_customer="false")
-    operator = stack.token("local-operator", "operator")
-    for title, value in (
-        ("API", stack.api_url),
-        ("A shopper's token", shopper),
-        ("An operator's token", operator),
-        (
-            "Try it",
-            f"curl {stack.api_url}/v1/campaigns/{campaigns[0]}" if campaigns else f"curl {stack.api_url}/v1/health",
-        ),
-        ("Steer it", ".venv/bin/brandday --help"),
-    ):
-        console.print(f"\n[bold]{title}[/bold]")
-        # whole and on one line however narrow the terminal is, to be copied
-        console.print(Padding(Text(value, overflow="ignore", no_wrap=True), (0, 0, 0, 2)), soft_wrap=True)
+    show("API", stack.api_url)
+    show("A shopper's token", shopper)
+    show("An operator's token", stack.token("local-operator", "operator"))
+    show("Buy something", reserve_with_curl(stack, shopper))
+    show("Steer it", ".venv/bin/brandday --help")
     console.print("\n[bold green]Serving.[/bold green] Ctrl-C stops everything.")
+
+
+def reserve_with_curl(stack: LocalStack, token: str) -> str:
+    """A command line that reserves one unit of what is on sale now."""
+    campaign_id, sku = something_to_buy()
+    headers = (f"authorization: Bearer {token}", "idempotency-key: my-first", "content-type: application/json")
+    body = json.dumps({"sku": sku, "quantity": 1})
+    url = f"{stack.api_url}/v1/campaigns/{campaign_id}/reservations"
+    return shlex.join(["curl", "-i", url, *(word for header in headers for word in ("-H", header)), "-d", body])
+
+
+def show(title: str, value: str) -> None:
+    """Print a title and, whole however narrow the terminal is, a value."""
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(Text(value), soft_wrap=True)
