@@ -6,6 +6,7 @@ Prints a table and writes the section "cost" of results.json. What the figures m
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -85,7 +86,8 @@ def _figures(runs: list[Outcome]) -> dict[str, Any]:
         "sold": _spread(run.owners for run in runs),
         "calls_per_granted_request": {"mean": _mean(runs, _granted), "max": _largest(runs, _granted)},
         "calls_per_refused_request": {"mean": _mean(runs, _refused), "max": _largest(runs, _refused)},
-        "refusals_with_a_call_in_the_last_tenth": _spread(run.late_refusals_with_calls for run in runs),
+        "refusals_by_calls": _histogram(runs, _refused),
+        "grants_by_calls": _histogram(runs, _granted),
         "answers": middle.answers,
         "operations": dict(middle.requests.operations),
         "seeds": len(runs),
@@ -129,6 +131,11 @@ def _mean(runs: list[Outcome], calls_of: Callable[[Outcome], list[int]]) -> floa
 
 def _largest(runs: list[Outcome], calls_of: Callable[[Outcome], list[int]]) -> int:
     return max((calls for run in runs for calls in calls_of(run)), default=0)
+
+
+def _histogram(runs: list[Outcome], calls_of: Callable[[Outcome], list[int]]) -> dict[str, int]:
+    counts = Counter(calls for run in runs for calls in calls_of(run))
+    return {str(calls): counts[calls] for calls in sorted(counts)}
 
 
 def _spread(values: Iterable[float]) -> list[float]:

@@ -14,9 +14,12 @@ from brandday.adapters.stock_table import StockTable, decode_shard
 from brandday.adapters.summary_table import SummaryTable
 from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Money, Shopper, Sku
 from brandday.domain.errors import AllHeld, SoldOut, TemporarilyOverloaded
+from brandday.domain.reservation_id import reservation_id
 from brandday.domain.shard import Shard
+from brandday.domain.stock import Claim
 from brandday.usecases.keep_summary import KeepSummary
 from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.manage_reservation import ManageReservation
 from brandday.usecases.operate_campaign import OperateCampaign
 from brandday.usecases.project_stock import ProjectStock
 from brandday.usecases.reserve_units import ReserveUnits
@@ -74,6 +77,15 @@ class Shards(Pattern):
                 project([change for record in records if (change := read_change(record)) is not None])
 
         return follow
+
+    @override
+    def settle(self, client: "DynamoDBClient", now_ms: int) -> None:
+        campaigns = LiveCampaigns(CampaignTable(client, self.campaign_table), lambda: now_ms)
+        manage = ManageReservation(campaigns, StockTable(client, self.stock_table), lambda: now_ms)
+        for shard in shards(client, self.stock_table):
+            for name, entry in shard.entries():
+                if entry.units:
+                    manage.confirm(reservation_id(CAMPAIGN, name, Claim(shard.number, entry)), "order")
 
     @override
     def claims(self, client: "DynamoDBClient") -> list[str]:

@@ -59,6 +59,9 @@ class Pattern(Protocol):
     def background(self, client: "DynamoDBClient", now: Callable[[], int]) -> Callable[[], None] | None:
         """Return what its stream consumer does each time it is woken, or None if it has none."""
 
+    def settle(self, client: "DynamoDBClient", now_ms: int) -> None:
+        """Pay for every claim, where the pattern tells held from sold."""
+
     def claims(self, client: "DynamoDBClient") -> list[str]:
         """Return who owns a unit by what is in the tables, one name per unit."""
 

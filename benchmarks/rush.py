@@ -49,8 +49,6 @@ class Outcome:
     calls_granted: list[int]
     calls_refused: list[int]
     """Calls per request, without the pattern's reads of its config (see `Pattern.config_operation`)."""
-    late_refusals_with_calls: int
-    """Of the last tenth of all requests, how many refusals still asked the database."""
 
     @property
     def cost_per_sale(self) -> float:
@@ -148,7 +146,6 @@ class _Rush:
             requests.failed_writes += usage.failed_writes
             requests.operations.update(usage.operations)
         owners = Counter(self.pattern.claims(self.unmetered))
-        last_tenth = sorted(self.requests)[-len(self.requests) // 10 :]
         return Outcome(
             answers=dict(Counter(str(answer) for _, answer, _ in self.requests)),
             owners=owners.total(),
@@ -157,9 +154,6 @@ class _Rush:
             consumer=consumer,
             calls_granted=[calls for _, answer, calls in self.requests if answer is Answer.GRANTED],
             calls_refused=[calls for _, answer, calls in self.requests if answer is not Answer.GRANTED],
-            late_refusals_with_calls=sum(
-                1 for _, answer, calls in last_tenth if answer is not Answer.GRANTED and calls
-            ),
         )
 
 
