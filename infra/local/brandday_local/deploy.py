@@ -2,6 +2,7 @@
 
 import fcntl
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from brandday_local.processes import run
 
 STACK_NAME = "brandday"
 ARTIFACTS = "brandday-artifacts"
+BUILT = ROOT / ".aws-sam" / "build"
 SETTINGS = ["--config-env", "local"]  # the section of samconfig.toml
 
 
@@ -44,13 +46,17 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def build(folder: Path) -> None:
-    """Run `sam build` (cached: a second or two when nothing changed)."""
-    run(
-        ["sam", "build", *SETTINGS, "--parameter-overrides", f"Architecture={architecture()}", "JwtIssuer=http://none"],
-        environment("http://127.0.0.1:9"),  # a build calls no AWS
-        ROOT,
-        folder / "build.log",
-    )
+    """Run `sam build` (cached: a second or two when nothing changed), and compile the layers.
+
+    Every environment of a function unpacks its own copy, so what is not compiled here is compiled by each of them:
+    0.35 of 0.95 seconds of its start. Compiled files name the hash of their source, so they can never be stale.
+    """
+    arguments = [f"Architecture={architecture()}", "JwtIssuer=http://none"]
+    nothing = environment("http://127.0.0.1:9")  # a build calls no AWS
+    run(["sam", "build", *SETTINGS, "--parameter-overrides", *arguments], nothing, ROOT, folder / "build.log")
+    layers = sorted(map(str, BUILT.glob("*Layer")))
+    compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash"]
+    run([*compiler, *layers], nothing, ROOT, folder / "compile.log")
 
 
 def deploy(endpoint_url: str, parameters: Mapping[str, str], folder: Path) -> Deployment:
