@@ -40,9 +40,16 @@ class AuditTables(Protocol):
 
 
 class DynamoAuditTables:
-    """The real tables, through DynamoDB's low-level client."""
+    """The real tables, through DynamoDB's low-level client; ``sleep`` is for tests."""
 
-    def __init__(self, client: "DynamoDBClient", stock_table: str, campaign_table: str) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        stock_table: str,
+        campaign_table: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._client = client
         self._stock_table = stock_table
         self._campaign_table = campaign_table
@@ -52,7 +59,7 @@ class DynamoAuditTables:
         return self._get(f"CAMPAIGN#{campaign_id}", "CONFIG")
 
     def _get(self, pk: str, sk: str) -> RawItem | None:
-        answer = _patiently(
+        answer = self._patiently(
             lambda: self._client.get_item(
                 TableName=self._campaign_table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
             )
@@ -79,14 +86,14 @@ class DynamoAuditTables:
             if self._stock_table not in answer["UnprocessedKeys"]:
                 break
             keys = [dict(key) for key in answer["UnprocessedKeys"][self._stock_table]["Keys"]]
-            time.sleep(0.05 * 2**attempt)
+            self._sleep(0.05 * 2**attempt)
         else:
             raise TimeoutError(f"DynamoDB left {len(keys)} shards unread after {MOST_TRIES} tries")
         for shard in shards:
             yield shard, found.get(f"{campaign_id}#{shard}")
 
     def _get_batch(self, keys: list[dict[str, Any]]) -> "BatchGetItemOutputTypeDef":
-        return _patiently(
+        return self._patiently(
             lambda: self._client.batch_get_item(
                 RequestItems={self._stock_table: {"Keys": keys, "ConsistentRead": True}}
             )
@@ -94,7 +101,7 @@ class DynamoAuditTables:
 
     def read_together(self, campaign_id: str, shards: Sequence[int]) -> dict[int, RawItem | None]:
         """Return the shards as of one moment; a transaction that a writer cancels is tried again."""
-        answer = _patiently(
+        answer = self._patiently(
             lambda: self._client.transact_get_items(
                 TransactItems=[
                     {"Get": {"TableName": self._stock_table, "Key": {"pk": {"S": f"{campaign_id}#{shard}"}}}}
@@ -125,14 +132,13 @@ class DynamoAuditTables:
             for item in page["Items"]:
                 yield item["pk"]["S"]
 
-
-def _patiently[Answer](call: Callable[[], Answer]) -> Answer:
-    """Make a read again while DynamoDB is too busy for it (a throttle, or a write to the same items)."""
-    for attempt in range(MOST_TRIES - 1):
-        try:
-            return call()
-        except ClientError as error:
-            if not is_overload(error):
-                raise
-            time.sleep(0.05 * 2**attempt)
-    return call()
+    def _patiently[Answer](self, call: Callable[[], Answer]) -> Answer:
+        """Make a read again while DynamoDB is too busy for it (a throttle, or a write to the same items)."""
+        for attempt in range(MOST_TRIES - 1):
+            try:
+                return call()
+            except ClientError as error:
+                if not is_overload(error):
+                    raise
+                self._sleep(0.05 * 2**attempt)
+        return call()

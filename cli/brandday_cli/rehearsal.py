@@ -26,7 +26,7 @@ MOST_AT_ONCE = 8
 LONGEST_WAIT_SECONDS = 120
 """For the opening of a campaign that is rehearsed live."""
 
-MOST_SHOPPERS_BY_DEFAULT = 1000
+MOST_SHOPPERS_BY_DEFAULT = 500
 SHORT_HOLD_SECONDS = 30
 EXPIRY_MARGIN_SECONDS = 90
 """How long after its expiry a hold may take to be back on sale: the sweeper comes once a minute."""
@@ -66,7 +66,7 @@ class Stage:
 class Script:
     """How it is played.
 
-    ``shoppers=None`` is a third more than there are units, 1,000 at most. ``opens_in`` are the seconds from the
+    ``shoppers=None`` is a third more than there are units, 500 at most. ``opens_in`` are the seconds from the
     copy's publication to its opening: time for the early shoppers, and for every environment to have seen it.
     """
 

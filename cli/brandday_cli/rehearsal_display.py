@@ -36,7 +36,7 @@ class RehearsalDisplay:
 
     def on_stage(self, what: str, shoppers: int) -> None:
         """Begin a part of the rehearsal."""
-        self._progress.update(self._task, description=what, total=shoppers, completed=0)
+        self._progress.reset(self._task, description=what, total=shoppers)
 
     def on_signed(self, tokens: int) -> None:
         """Count signed tokens."""

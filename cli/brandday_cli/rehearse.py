@@ -19,7 +19,7 @@ def rehearse(
     ctx: typer.Context,
     campaign_id: Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.", show_default=False)],
     shoppers: Annotated[
-        int | None, typer.Option(min=1, help="How many come; a third more than there are units, 1,000 at most.")
+        int | None, typer.Option(min=1, help="How many come; a third more than there are units, 500 at most.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Processes the shoppers come from.")] = 4,
     seed: Annotated[int, typer.Option(help="The same seed gives the same crowd.")] = 1,

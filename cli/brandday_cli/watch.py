@@ -22,7 +22,7 @@ from brandday_cli.target import Target
 from brandday_cli.views import state_text
 
 LOOK_EVERY_SECONDS = 1.0
-BAR_WIDTH = 40
+BAR_WIDTH = 28
 RATE_WINDOW = 5
 """The rate is taken over this many looks, so that it does not jump."""
 
@@ -58,7 +58,7 @@ def render_frame(
     """
     now = datetime.fromisoformat(statistics["server_time"])
     title = Text.assemble((statistics["campaign_id"], "bold"), "  ", state_text(statistics["state"]))
-    if schedule:
+    if schedule and statistics["state"] != "ended":
         title.append(f"  {_countdown(now, schedule)}")
     table = Table(expand=False)
     for heading, justify in (("SKU", "left"), ("", "left"), ("free", "right"), ("held", "right"), ("sold", "right")):

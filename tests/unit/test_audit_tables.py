@@ -1,12 +1,24 @@
-"""The audit's reader against an emulated DynamoDB: consistent reads, in batches, missing items and all."""
+"""The audit's reader and command against an emulated DynamoDB; and that the audit is a judge of its own."""
 
+import ast
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
+from typer.testing import CliRunner
 
+from brandday_cli import audit_tables
 from brandday_cli.audit_tables import DynamoAuditTables
+from brandday_cli.main import app
+from tests.unit.audit_world import World, entry, name_at_home
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 @pytest.fixture
@@ -60,3 +72,87 @@ def test_config_and_summary_are_read_if_they_are_there(tables: DynamoAuditTables
     assert tables.read_config("sale") is not None
     assert tables.read_config("missing") is None
     assert [chunk["sk"]["S"] for chunk in tables.read_summary_chunks("sale", 300)] == ["00001"]
+
+
+# --- when DynamoDB is busy --------------------------------------------------------------------------------------
+
+
+class BusyClient:
+    """Throttles the first reads, leaves keys unprocessed once, then answers with nothing."""
+
+    def __init__(self, throttles: int, code: str = "ThrottlingException") -> None:
+        self.throttles, self.code, self.unprocessed = throttles, code, 1
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if self.throttles:
+            self.throttles -= 1
+            raise ClientError({"Error": {"Code": self.code, "Message": "slow down"}}, "BatchGetItem")
+        self.unprocessed -= 1
+        left = RequestItems if self.unprocessed >= 0 else {}
+        return {"Responses": {"stock": []}, "UnprocessedKeys": left}
+
+
+def read_one_shard(client: BusyClient) -> list[tuple[int, object]]:
+    tables = DynamoAuditTables(cast("DynamoDBClient", client), "stock", "campaigns", sleep=lambda _: None)
+    return list(tables.read_shards("sale", [0]))
+
+
+def test_a_busy_database_is_asked_again() -> None:
+    assert read_one_shard(BusyClient(throttles=3)) == [(0, None)]
+
+
+def test_a_database_that_stays_busy_or_refuses_ends_the_audit() -> None:
+    with pytest.raises(ClientError):
+        read_one_shard(BusyClient(throttles=1000))
+    refusing = BusyClient(throttles=1, code="AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read_one_shard(refusing)
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_the_promised_json_and_its_exit_code_tells(
+    tables: DynamoAuditTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCK_TABLE", "stock")
+    monkeypatch.setenv("CAMPAIGN_TABLE", "campaigns")
+    client, world = boto3.client("dynamodb"), World()
+    key = {"pk": {"S": "CAMPAIGN#small"}, "sk": {"S": "CONFIG"}}
+    client.put_item(TableName="campaigns", Item={**key, **dict(world.read_config("small") or {})})
+
+    sound = CliRunner().invoke(app, ["audit", "small", "--json"])
+    assert sound.exit_code == 0, sound.output
+    assert json.loads(sound.stdout)["ok"] is True
+
+    record = {"v": {"N": "1"}, "f0": {"N": "3"}, name_at_home(0, 4): {"S": entry("h")}}
+    client.put_item(TableName="stock", Item={"pk": {"S": "small#0"}, **record})
+    broken = CliRunner().invoke(app, ["audit", "small", "--json", "--strict", "--scan"])
+    assert broken.exit_code == 1
+    document = json.loads(broken.stdout)
+    assert list(document) == ["ok", "violations", "pools"]
+    assert [violation["code"] for violation in document["violations"]] == [
+        "stock_not_conserved",
+        "summary_stale",
+        "total_not_conserved",
+    ]
+
+    unknown = CliRunner().invoke(app, ["audit", "nothing"])
+    assert unknown.exit_code == 1
+    assert "There is nothing to audit" in unknown.stderr
+
+
+# --- independence -----------------------------------------------------------------------------------------------
+
+
+def test_the_audit_shares_no_code_with_what_it_judges() -> None:
+    allowed = {"brandday.adapters.aws", "brandday.config.settings"}  # a client and the tables' names
+    files = sorted(Path(audit_tables.__file__).parent.glob("audit*.py"))
+    assert len(files) >= 5
+    for file in files:
+        imported = {
+            node.module or ""
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "brandday"
+        }
+        assert imported <= allowed, file.name
