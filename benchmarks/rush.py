@@ -30,9 +30,14 @@ class Scenario:
     arrival_ms: float = 1000.0
 
     @property
+    def is_cold(self) -> bool:
+        """Whether most environments see only a handful of requests."""
+        return self.environments * 10 >= self.shoppers
+
+    @property
     def name(self) -> str:
         """As in the tables."""
-        cold = ", cold" if self.environments * 10 >= self.shoppers else ""
+        cold = ", cold" if self.is_cold else ""
         return f"{self.shoppers:,} shoppers, {self.environments:,} environments{cold}"
 
 
