@@ -310,6 +310,31 @@ def test_in_a_large_campaign_one_lapsed_hold_is_found_by_shoppers_who_come_back_
     assert tries <= 3, "the summary tells where it is"
 
 
+def test_a_scarce_sku_of_a_large_campaign_is_found_by_the_first_who_ask() -> None:
+    """Ten units of the hero in a campaign of 34 shards: most shoppers' home shards never had one."""
+    backend = Backend(sale(sku("HERO", 10), sku("MUG", 990)))
+
+    for number in range(10):
+        shopper = backend.shopper_at(13 + number)
+        for _ in range(20):
+            try:
+                backend.environment().reserve(shopper)
+            except AllHeld:
+                backend.settle()
+            else:
+                break
+        assert backend.owned(shopper) == 1
+        backend.settle()
+    backend.check()
+
+
+@pytest.mark.parametrize("home", range(0, 34, 3))
+def test_while_no_unit_of_a_scarce_sku_is_taken_nobody_hears_that_all_are_held(home: int) -> None:
+    backend = Backend(sale(sku("MUG", 990), sku("HERO", 10)), now=OPENS + 10 * home)
+
+    assert backend.environment().reserve(backend.shopper_at(home)).reservation.state is ReservationState.HELD
+
+
 def _reservation_of(backend: Backend, shopper: str) -> str:
     return backend.environment().reserve(shopper).reservation.id
 

@@ -53,6 +53,11 @@ class Layout:
         # The stride starts each SKU's extra units elsewhere: small pools do not pile up in the first shards.
         return share + ((shard - int(slot, 36) * _SLOT_STRIDE) % self.shards < rest)
 
+    def stocked(self, slot: str) -> tuple[int, int]:
+        """Where the initial units of `slot` are: the first shard that has any, and how many do, one after the other."""
+        share, rest = divmod(self.stock[slot], self.shards)
+        return (0, self.shards) if share else (int(slot, 36) * _SLOT_STRIDE % self.shards, rest)
+
     def capacities(self, shard: int) -> dict[str, int]:
         """Initial units of every slot in `shard`."""
         return {slot: self.capacity(slot, shard) for slot in self.stock}

@@ -162,9 +162,11 @@ class Sight:
         some_left = self._level_at(slot, now) > 0 or now - summary.as_of > SUMMARY_OLD_MS
         lapsed = summary.due is not None and summary.due <= now
         if lapsed or (some_left and summary.free(slot, self._totals[slot])):
-            # Shards nobody has told us about: start anywhere, so that environments do not all look at the same.
-            shards = self._layout.shards
-            guesses = ((now + step) % shards for step in range(min(shards, 2 * LOOK_AT)))
+            # Shards nobody has told us about: start anywhere, so that not all look at the same, but not where a scarce
+            # SKU never had a unit.
+            first, count = self._layout.stocked(slot)
+            start = now + request.home
+            guesses = ((first + (start + at) % count) % self._layout.shards for at in range(min(count, 2 * LOOK_AT)))
             chosen += [number for number in guesses if number not in fresh]
         return tuple([number for number in dict.fromkeys(chosen) if number != request.home][:LOOK_AT])
 
