@@ -11,6 +11,7 @@ from brandday.usecases.operate_campaign import OperateCampaign
 from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import BEFORE, declared
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_stock import MemoryStock
 
 WHO = "operator-1"
@@ -31,6 +32,7 @@ class Desk:
     campaigns: RecordedCampaigns = field(default_factory=lambda: RecordedCampaigns(MemorySummaries()))
     stock: MemoryStock = field(default_factory=MemoryStock)
     clock: SettableClock = field(default_factory=lambda: SettableClock(BEFORE))
+    refusals: MemoryRefusals = field(default_factory=MemoryRefusals)
 
     @property
     def operate(self) -> OperateCampaign:
@@ -40,7 +42,7 @@ class Desk:
     @property
     def use_cases(self) -> AdminUseCases:
         """Return what the admin routes ask for."""
-        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.clock))
+        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.refusals, self.clock))
 
     def published(self) -> Campaign:
         """Declare and publish a campaign."""

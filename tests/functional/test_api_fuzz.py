@@ -24,6 +24,7 @@ from brandday.entrypoints.routes import Route
 from brandday.usecases.inspect_campaign import InspectCampaign
 from tests.fakes.backend import SALE, Backend, sale, sku
 from tests.fakes.memory_campaigns import MemoryCampaigns
+from tests.fakes.memory_refusals import MemoryRefusals
 from tests.http_gateway import Gateway
 
 BACKEND = Backend(sale(sku("HERO", stock=300, per_shopper=35)))
@@ -53,7 +54,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
                 environment.reserve_units, manage.get, manage.cancel, manage.extend, manage.confirm
             ),
         ),
-        (admin.ROUTES, admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, BACKEND.clock))),
+        (admin.ROUTES, admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock))),
     ]
     pairs = []
     for routes, use_cases in tables:

@@ -16,8 +16,9 @@ from brandday.config.settings import Settings
 from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from brandday.adapters.refusal_table import RefusalTable
     from brandday.adapters.stock_table import StockTable
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -32,6 +33,12 @@ class _Tables:
         self.campaigns = CampaignTable(self.client, self.settings.campaign_table)
 
     @property
+    def refusals(self) -> RefusalTable:
+        from brandday.adapters.refusal_table import RefusalTable
+
+        return RefusalTable(self.client, self.settings.campaign_table, part=random.randrange(1 << 16))
+
+    @property
     def stock(self) -> StockTable:
         from brandday.adapters.stock_table import StockTable
 
@@ -40,8 +47,10 @@ class _Tables:
 
 def reservations() -> Handler:
     """Return the handler of reservations."""
+    from brandday.entrypoints.access_log import write_line
     from brandday.entrypoints.http import build_app
     from brandday.entrypoints.reservations import ROUTES, ReservationUseCases
+    from brandday.usecases.count_refusals import CountRefusals
     from brandday.usecases.manage_reservation import ManageReservation
     from brandday.usecases.reserve_units import ReserveUnits
 
@@ -55,7 +64,15 @@ def reservations() -> Handler:
         extend_reservation=manage.extend,
         confirm_reservation=manage.confirm,
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+    count = CountRefusals(tables.refusals, now_ms)
+
+    def write(line: Mapping[str, Any]) -> None:
+        write_line(line)
+        code, campaign_id = line.get("code"), line.get("campaign_id", "")
+        if code and live.knows(campaign_id):  # made-up ids are not worth a row
+            count(campaign_id, code)
+
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=write)
 
 
 def campaigns() -> Handler:
@@ -133,6 +150,6 @@ def admin() -> Handler:
     tables = _Tables()
     use_cases = AdminUseCases(
         operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes),
-        inspect=InspectCampaign(tables.campaigns, now_ms),
+        inspect=InspectCampaign(tables.campaigns, tables.refusals, now_ms),
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)

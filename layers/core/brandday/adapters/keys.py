@@ -36,6 +36,16 @@ def summary_group_key(group: int) -> str:
     return f"{group:05d}"
 
 
+def refusals_key(campaign_id: str) -> str:
+    """CampaignTable pk of the counts of refusals; not with CONFIG, which every environment reads each second."""
+    return f"REFUSALS#{campaign_id}"
+
+
+def refusals_part_key(part: int) -> str:
+    """CampaignTable sk of one part of the counts; environments spread over the parts."""
+    return str(part)
+
+
 def trail_key(campaign_id: str) -> str:
     """CampaignTable pk of a campaign's audit trail."""
     return f"TRAIL#{campaign_id}"

@@ -205,6 +205,9 @@ class StatisticsBody(Output):
     state: State
     as_of: str | None
     skus: list[SkuStatisticsBody]
+    refusals: Annotated[
+        dict[str, int], Field(description="Requests refused so far, by code; some seconds behind, and approximate.")
+    ]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Self:
@@ -214,6 +217,7 @@ class StatisticsBody(Output):
             state=statistics.state,
             as_of=_time(statistics.as_of),
             skus=[SkuStatisticsBody.of(sku) for sku in statistics.skus],
+            refusals=dict(statistics.refusals),
         )
 
 

@@ -23,6 +23,13 @@ class CampaignRecords(Protocol):
         """Return the newest acts, the latest first."""
 
 
+class RefusalCounts(Protocol):
+    """What shoppers were refused, by code."""
+
+    def load(self, campaign_id: str) -> Mapping[str, int]:
+        """Return the counts of one campaign."""
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignSight:
     """A campaign and what it is at the moment of looking."""
@@ -45,14 +52,16 @@ class SkuStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How a campaign's stock stood when the summary was last kept: `as_of`, epoch ms; None if nothing has
-    happened.
+    """How a campaign's stock stood when the summary was last kept: `as_of`, epoch ms; None if nothing has happened.
+
+    `refusals` are requests by the code they were refused with; some seconds behind, and at most a few short.
     """
 
     campaign_id: str
     state: State
     as_of: int | None
     skus: tuple[SkuStatistics, ...]
+    refusals: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class InspectCampaign:
     """Looks at campaigns on behalf of an operator; all raise CampaignNotFound for one that does not exist."""
 
     campaigns: CampaignRecords
+    refusals: RefusalCounts
     now: Clock
 
     def show(self, campaign_id: str) -> CampaignSight:
@@ -96,4 +106,10 @@ class InspectCampaign:
                     sold=summary.sold.get(slot, 0),
                 )
             )
-        return Statistics(campaign_id, campaign.state_at(self.now()), summary.as_of or None, tuple(skus))
+        return Statistics(
+            campaign_id,
+            campaign.state_at(self.now()),
+            summary.as_of or None,
+            tuple(skus),
+            self.refusals.load(campaign_id),
+        )

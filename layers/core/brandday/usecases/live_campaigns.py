@@ -67,6 +67,10 @@ class LiveCampaigns:
             raise CampaignNotFound
         return live
 
+    def knows(self, campaign_id: str) -> bool:
+        """Whether a published campaign of this id was met lately; asks nobody."""
+        return self._known.get(campaign_id, (0, None))[1] is not None
+
     def _load(self, campaign_id: str, before: LiveCampaign | None, now: int) -> LiveCampaign | None:
         try:
             campaign, attributes = self._store.load(campaign_id)
