@@ -68,6 +68,11 @@ class _Clients:
 
 
 @cache
+def _shape(table: str) -> Any:
+    return table_shape(table)
+
+
+@cache
 def _clients() -> _Clients:
     return _Clients()
 
@@ -85,7 +90,7 @@ class AwsBackend:
         self.dynamodb, self.sqs = clients.dynamodb, clients.sqs
         clients.backend = None
         for table in ("StockTable", "CampaignTable"):
-            self.dynamodb.create_table(TableName=table, **table_shape(table))
+            self.dynamodb.create_table(TableName=table, **_shape(table))
         self.queue_url = self.sqs.create_queue(QueueName="HoldQueue")["QueueUrl"]
         self.campaigns = CampaignTable(self.dynamodb, "CampaignTable")
         self.stock = StockTable(self.dynamodb, "StockTable")
