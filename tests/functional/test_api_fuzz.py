@@ -54,7 +54,10 @@ def served() -> list[tuple[Route, LambdaHandler]]:
                 environment.reserve_units, manage.get, manage.cancel, manage.extend, manage.confirm
             ),
         ),
-        (admin.ROUTES, admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock))),
+        (
+            admin.ROUTES,
+            admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock)),
+        ),
     ]
     pairs = []
     for routes, use_cases in tables:

@@ -36,7 +36,7 @@ class _Tables:
     def refusals(self) -> RefusalTable:
         from brandday.adapters.refusal_table import RefusalTable
 
-        return RefusalTable(self.client, self.settings.campaign_table, part=random.randrange(1 << 16))
+        return RefusalTable(self.client, self.settings.campaign_table, part=now_ms())
 
     @property
     def stock(self) -> StockTable:
