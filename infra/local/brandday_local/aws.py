@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -56,6 +57,11 @@ class Emulated:
     def queues(self) -> "SQSClient":
         """SQS."""
         return self._session.client("sqs", endpoint_url=self.endpoint_url, config=self._config)
+
+    @cached_property
+    def permissions(self) -> "IAMClient":
+        """IAM: roles and their policies."""
+        return self._session.client("iam", endpoint_url=self.endpoint_url, config=self._config)
 
     @cached_property
     def files(self) -> "S3Client":

@@ -12,8 +12,8 @@ from brandday_local.ports import LOOPBACK
 from brandday_local.processes import Service
 
 REGION = "us-east-1"
-ACCESS_KEY = "local"
-SECRET_KEY = "local"  # noqa: S105 - the emulator takes any
+ACCESS_KEY = "test"  # the emulator takes it for the owner of the account, who may do everything
+SECRET_KEY = "test"  # noqa: S105 - no secret
 READY_SECONDS = 60.0
 
 
@@ -51,6 +51,7 @@ def start(port: int, folder: Path) -> Service:
         "MINISTACK_REGION": REGION,
         "LAMBDA_EXECUTOR": "local",  # functions are processes here, not containers
         "LAMBDA_ACCOUNT_CONCURRENCY": str(most_environments()),
+        "AUTH": "true",  # functions may do what their policies in the template allow, and no more
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "0",

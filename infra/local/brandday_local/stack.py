@@ -11,6 +11,7 @@ from pathlib import Path
 from brandday_local import deploy, emulator, issuer
 from brandday_local.aws import Emulated
 from brandday_local.issuer import SigningKey, TokenIssuer
+from brandday_local.permissions import grant_by_other_names
 from brandday_local.places import machine_folder, stack_folder
 from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.processes import Service, alive
@@ -130,6 +131,7 @@ class LocalStack:
                 deployed = deploy.deploy(endpoint_url, {**LOCAL_PARAMETERS, "JwtIssuer": issuer_url}, folder)
         with step("Restoring what the emulator drops: routes, authorizer, CORS"):
             restore(deployed, Emulated(endpoint_url))
+            grant_by_other_names(deployed, Emulated(endpoint_url))
         stack = cls._describe(deployed, endpoint_url, issuer_url, service, folder)
         with step("Waiting for the API to answer"):
             emulator.wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
