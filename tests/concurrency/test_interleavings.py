@@ -390,7 +390,7 @@ def test_a_late_payment_told_twice_is_one_sale(record_property: Recorder) -> Non
     def actors(cast: Cast) -> list[Actor]:
         payment = cast.pays("ann", "o1", times=(LATE,))
         claims = [cast.buys("ann", "annann"), cast.buys("ann", "ANNANN", times=(LATE,))]
-        return [*claims, cast.buys("bob", "bobbob"), payment, payment, cast.sweeps(1)]
+        return [*claims, cast.buys("bob", "bobbob"), payment, payment, cast.sweeps(0), cast.sweeps(1)]
 
     report = played(record_property, (1, 1), actors)
     assert report.violation is None, report
