@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
 from rich.console import Console
@@ -30,8 +30,8 @@ from brandday_local.dynamodb_local import DynamoDbLocal
 PROCESSES = 4
 ENVIRONMENTS_PER_PROCESS = 4
 STOCK = 300
-PATIENCE = 40
-"""How often a refused shopper comes back before giving up."""
+GIVE_UP_SECONDS = 60
+"""How long refused shoppers come back if there always is a unit left."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ class Crowd:
     come_back: bool
 
 
-CROWDS = (Crowd("1,300 for 300, once", 1300, False), Crowd("315 for 300, coming back as told", 315, True))
+CROWDS = (
+    Crowd("1,300 shoppers for 300 units, once", 1300, False),
+    Crowd("315 shoppers for 300 units, coming back as told", 315, True),
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ def sell(make_pattern: Callable[[str], Pattern], crowd: Crowd, endpoint_url: str
     pattern, client = make_pattern(run), client_of(endpoint_url)
     pattern.create(client, STOCK, _now())
     context = multiprocessing.get_context("spawn")
-    start = context.Barrier(PROCESSES + 1)
-    with context.Pool(PROCESSES, _remember, (start,)) as pool:
+    start, stop = context.Barrier(PROCESSES + 1), context.Event()
+    with context.Pool(PROCESSES, _remember, (start, stop)) as pool:
         parts = [
             (make_pattern, run, endpoint_url, crowd, range(number, crowd.shoppers, PROCESSES))
             for number in range(PROCESSES)
@@ -75,7 +78,9 @@ def sell(make_pattern: Callable[[str], Pattern], crowd: Crowd, endpoint_url: str
         while not running.ready():
             if follow is not None:
                 follow()
-            running.wait(0.1)
+            if time.perf_counter() - began > GIVE_UP_SECONDS or len(pattern.claims(client)) >= STOCK:
+                stop.set()  # those who still come back need not any more
+            running.wait(0.3)
         answers = sum(running.get(), Counter[str]())
         seconds = time.perf_counter() - began
     owners = Counter(pattern.claims(client))
@@ -84,13 +89,14 @@ def sell(make_pattern: Callable[[str], Pattern], crowd: Crowd, endpoint_url: str
     return Sold(dict(answers), owners.total(), sum(1 for units in owners.values() if units > 1), seconds)
 
 
-def _remember(start: Barrier) -> None:
-    """Barriers cannot travel with a task, only with the start of a process."""
-    global _start  # noqa: PLW0603
-    _start = start
+def _remember(start: Barrier, stop: Event) -> None:
+    """Barriers and events cannot travel with a task, only with the start of a process."""
+    global _start, _stop
+    _start, _stop = start, stop
 
 
 _start: Barrier
+_stop: Event
 
 
 def _serve(
@@ -105,10 +111,11 @@ def _serve(
     _start.wait()
     while queue:
         due, shopper, visit = queue.pop(0)
-        time.sleep(max(0.0, due - time.monotonic()))
+        if due:
+            _stop.wait(max(0.0, due - time.monotonic()))
         environment = environments[(shopper + visit) % ENVIRONMENTS_PER_PROCESS]
         reply = environment.claim(f"shopper-{shopper}", _now())
-        if crowd.come_back and reply.answer is not Answer.GRANTED and visit < PATIENCE:
+        if crowd.come_back and reply.answer is not Answer.GRANTED and not _stop.is_set():
             queue.append((time.monotonic() + reply.retry_after_ms / 1000, shopper, visit + 1))
             queue.sort()
         else:
@@ -121,12 +128,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="runs per pattern and crowd (default 3)")
     options = parser.parse_args()
-    table = Table(title=f"{PROCESSES} processes, {STOCK} units", title_justify="left")
-    for column in ("crowd", "pattern", "sold by the rows", "oversold", "left over", "shoppers with two", "seconds"):
-        table.add_column(column, justify="left" if column in {"crowd", "pattern"} else "right")
     section: dict[str, Any] = {}
     with DynamoDbLocal() as engine:
         for crowd in CROWDS:
+            table = Table(title=f"{PROCESSES} processes, {crowd.name}", title_justify="left")
+            table.add_column("pattern")
+            for column in ("sold by the rows", "oversold", "left over", "shoppers with two", "seconds"):
+                table.add_column(column, justify="right")
             for pattern in PATTERNS:
                 runs = [sell(pattern, crowd, engine.endpoint_url) for _ in range(options.seeds)]
                 owners = [run.owners for run in runs]
@@ -139,9 +147,10 @@ def main() -> None:
                     "seconds": round(seconds, 2),
                 }
                 section.setdefault(crowd.name, {})[pattern.name] = figures
-                table.add_row(crowd.name, pattern.name, *(str(value) for value in figures.values()))
+                sold = ", ".join(str(units) for units in sorted(set(owners)))
+                table.add_row(pattern.name, sold, *(str(value) for value in list(figures.values())[1:]))
                 _check(pattern, crowd, runs)
-    Console().print(table)
+            Console().print(table)
     results.save("oversold", {"measured_against": "AWS's DynamoDB Local 1.25.1", "runs": section})
 
 
