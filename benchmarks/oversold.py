@@ -47,6 +47,7 @@ CROWDS = (
     Crowd("1,300 shoppers for 300 units, once", 1300, False),
     Crowd("315 shoppers for 300 units, coming back as told", 315, True),
 )
+)
 
 
 @dataclass(frozen=True)
