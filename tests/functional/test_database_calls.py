@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
-from moto import mock_aws
 
 from brandday.domain.errors import AllHeld, BrandDayError, ShopperLimitReached, SoldOut
-from brandday.usecases.project_stock import ShardChanged
-from brandday_local.places import ROOT
-from tests.fakes.aws_backend import AwsBackend, ask, reserve
-from tests.fakes.backend import HOLD_MS, OPENS, SALE, Backend, Environment, sale, sku
-from tests.fakes.event_sources import queue_event, stream_records
+from tests.fakes.backend import Backend, Environment, sale, sku
 
 
 def _calls(backend: Backend, environment: Environment, shopper: str, **request: Any) -> tuple[str, list[str]]:
@@ -123,78 +116,3 @@ def test_a_claim_in_another_shard_takes_four_calls_once_the_home_is_known_to_be_
     said, calls = _calls(backend, environment, backend.shopper_at(0, 1))
 
     assert (said, calls) == ("granted", ["stock.read", "stock.read", "stock.write", "stock.write"])
-
-
-# --- what the template allows ---------------------------------------------------------------------------------
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their arguments."""
-
-
-def _short_form(loader: _Loader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node)
-    return loader.construct_mapping(node) if isinstance(node, yaml.MappingNode) else None
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-def _allowed(function: str) -> set[str]:
-    """The API calls that a function's policies in the template allow."""
-    template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
-    policies = template["Resources"][function]["Properties"]["Policies"]
-    actions = [action for policy in policies for statement in policy["Statement"] for action in statement["Action"]]
-    # A batch is allowed by the permission of its single calls.
-    return {action.partition(":")[2].replace("SendMessage", "SendMessageBatch") for action in actions}
-
-
-@pytest.fixture
-def moto() -> Iterator[None]:
-    with mock_aws():
-        yield
-
-
-@pytest.mark.usefixtures("moto")
-def test_every_function_makes_only_the_calls_its_policy_allows() -> None:
-    backend = AwsBackend(sale(sku(stock=3), shards=3))
-    books = backend.books()
-    shopper = {home: books.shopper_at(home) for home in range(3)}
-    made: dict[str, set[str]] = {}
-
-    def record(function: str) -> None:
-        made.setdefault(function, set()).update(backend.tap.calls)
-        backend.tap.calls.clear()
-
-    backend.tap.calls.clear()
-    shop = backend.reservations()
-    first = reserve(shop, shopper[0])["body"]["id"]
-    second = reserve(shop, books.shopper_at(0, 1))["body"]["id"]
-    path = {"reservation_id": first}
-    ask(shop, "get_reservation", shopper[0], path=path)
-    ask(shop, "extend_reservation", shopper[0], path=path)
-    ask(shop, "cancel_reservation", shopper[0], path=path)
-    ask(shop, "confirm_reservation", "shop", path={"reservation_id": second}, body={"order_id": "o"})
-    reserve(backend.reservations(), shopper[2])
-    record("ReservationsFunction")
-
-    changed = [shard for shard in backend.books().shards() if shard.version]
-    backend.tap.calls.clear()
-    records = stream_records(ShardChanged(SALE, None, shard) for shard in changed)
-    assert backend.stock_projector()({"Records": records}, None) == {"batchItemFailures": []}
-    record("StockProjectorFunction")
-
-    backend.clock.now = OPENS + HOLD_MS
-    reminders = [(SALE, shard, OPENS + HOLD_MS) for shard in range(3)]
-    backend.hold_expiry()(queue_event(*reminders, (SALE, 0, OPENS + 9 * HOLD_MS)), None)
-    record("HoldExpiryFunction")
-
-    backend.stock_sweeper()({}, None)
-    record("StockSweeperFunction")
-
-    assert {function: calls - _allowed(function) for function, calls in made.items()} == {
-        function: set() for function in made
-    }

@@ -4,6 +4,7 @@ Every function is built by the composition root and played through all it can do
 noted with the table or queue it goes to. What is allowed and never called fails the test just like the reverse.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,8 +20,8 @@ from tests.events import http_event
 
 CAMPAIGN = "permitted"
 PER_SHOPPER = 35
-STOCK = 70
-"""Three shards of the layout, so that a request can look at two others in one call."""
+STOCK = 300
+"""Ten shards of the layout, so that a request whose home shard is empty looks at two others in one call."""
 
 IAM_ACTIONS = {"SendMessageBatch": "sqs:SendMessage"}
 """Where the action is called otherwise than the API (Service Authorization Reference)."""
@@ -116,9 +117,9 @@ def _operate() -> None:
 
 
 def _shop() -> None:
-    reservations = bootstrap.reservations()
     codes = set()
     for number in range(STOCK // 10):
+        reservations = bootstrap.reservations()  # a cold environment looks at other shards before it gives up
         event = http_event(
             "reserve_units",
             path={"campaign_id": CAMPAIGN},
@@ -127,6 +128,10 @@ def _shop() -> None:
         )
         answer = reservations(event, None)
         codes.add(answer["statusCode"])
+        if answer["statusCode"] == 201:
+            path = {"reservation_id": json.loads(answer["body"])["id"]}
+            looked = http_event("get_reservation", path=path, claims={"sub": f"shopper-{number}"})
+            assert reservations(looked, None)["statusCode"] == 200
     # Some were granted at home or elsewhere, some refused after looking elsewhere, and the refusals were reported.
     assert codes == {201, 409}
 

@@ -35,7 +35,7 @@ def _shard(number: int, free: int, *names: str, held_since: int = NOW, state: st
 
 def _summary(*, as_of: int = NOW, held: int = 0, sold: int = 0, due: int | None = None, **free: int) -> Summary:
     candidates = tuple((int(number[1:]), units) for number, units in free.items())
-    return Summary(as_of, {SLOT: held}, {SLOT: sold}, {SLOT: candidates}, due)
+    return Summary(as_of, as_of, {SLOT: held}, {SLOT: sold}, {SLOT: candidates}, due)
 
 
 # --- refusals without the database ----------------------------------------------------------------------------

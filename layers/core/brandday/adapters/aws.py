@@ -108,8 +108,9 @@ def is_condition_failure(error: ClientError) -> bool:
 def _config(timeout_ms: int) -> Config:
     seconds = timeout_ms / 1000
     return Config(
-        connect_timeout=seconds,
-        read_timeout=seconds,
+        # Both can be spent on one call; together they are what a caller was promised.
+        connect_timeout=seconds / 3,
+        read_timeout=seconds * 2 / 3,
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
         max_pool_connections=10,

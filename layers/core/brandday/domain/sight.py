@@ -69,7 +69,7 @@ class Sight:
 
     def saw_summary(self, summary: Summary, totals: Mapping[str, int]) -> None:
         """Take note of a summary just read; ``totals`` are each slot's units in all."""
-        if summary.as_of <= self._summary.as_of:
+        if summary.version < self._summary.version:
             return
         self._summary = summary
         self._totals = totals

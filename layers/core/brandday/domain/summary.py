@@ -116,11 +116,13 @@ def decode_subtotal(text: str) -> Subtotal:
 class Summary:
     """The whole campaign as the projector knew it at ``as_of`` (epoch milliseconds; 0 if it has seen nothing).
 
+    ``version`` is the sum of all shards' versions: of two summaries the one with the higher version is the newer.
     ``held`` and ``sold`` are units per slot, ``candidates`` are ``(shard, free)`` per slot, ``due`` is when the
     next hold lapses. Shards that were never written are in no subtotal; all their units are free.
     """
 
     as_of: int
+    version: int
     held: Mapping[str, int]
     sold: Mapping[str, int]
     candidates: Mapping[str, tuple[tuple[int, int], ...]]
@@ -141,7 +143,9 @@ def combine(as_of: int, subtotals: Iterable[Subtotal]) -> Summary:
     sold: dict[str, int] = {}
     candidates: dict[str, tuple[tuple[int, int], ...]] = {}
     dues: list[int] = []
+    version = 0
     for total in subtotals:
+        version += total.version
         for slot, counts in total.slots.items():
             held[slot] = held.get(slot, 0) + counts.held
             sold[slot] = sold.get(slot, 0) + counts.sold
@@ -149,7 +153,7 @@ def combine(as_of: int, subtotals: Iterable[Subtotal]) -> Summary:
             candidates[slot] = candidates.get(slot, ()) + of
         if total.due is not None:
             dues.append(total.due)
-    return Summary(as_of, held, sold, candidates, min(dues, default=None))
+    return Summary(as_of, version, held, sold, candidates, min(dues, default=None))
 
 
 NO_SUMMARY = combine(0, ())

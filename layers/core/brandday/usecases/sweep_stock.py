@@ -6,7 +6,7 @@ and keeps shards small by dropping what has long been released.
 
 from collections.abc import Iterator, Sequence
 
-from brandday.domain.errors import CampaignNotFound
+from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.shard import POINTER, RELEASED, Shard, decode_record
 from brandday.domain.stock import expire, find, forget_released
 from brandday.domain.summary import tally_shard
@@ -43,18 +43,28 @@ class SweepStock:
         self._now = now
 
     def __call__(self) -> int:
-        """Sweep; return the number of shards that had been written to."""
+        """Sweep; return the number of shards that had been written to.
+
+        A campaign whose tables are too busy does not keep the others waiting; TemporarilyOverloaded comes after them.
+        """
         swept = 0
+        busy: TemporarilyOverloaded | None = None
         for campaign_id in self._index.list_ids():
             try:
-                live = self._campaigns.get(campaign_id)
+                swept += self._sweep(self._campaigns.get(campaign_id))
             except CampaignNotFound:
                 continue
-            campaign = live.campaign
-            begun = self._now() >= campaign.starts_at
-            if begun and self._now() < campaign.over_at() + campaign.extended_hold_ms + AFTER_END_MS:
-                swept += sum(self._sweep_page(live, page) for page in _pages(live.layout.shards))
+            except TemporarilyOverloaded as error:
+                busy = error
+        if busy is not None:
+            raise busy
         return swept
+
+    def _sweep(self, live: LiveCampaign) -> int:
+        campaign, now = live.campaign, self._now()
+        if not campaign.starts_at <= now < campaign.over_at() + campaign.extended_hold_ms + AFTER_END_MS:
+            return 0
+        return sum(self._sweep_page(live, page) for page in _pages(live.layout.shards))
 
     def _sweep_page(self, live: LiveCampaign, numbers: Sequence[int]) -> int:
         campaign_id = live.campaign.id
