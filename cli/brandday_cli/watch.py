@@ -87,7 +87,7 @@ def render_frame(
         parts.append(Text("refused: " + "  ".join(f"{code} {count:,}" for code, count in counts)))
     if statistics.get("as_of"):
         age = (now - datetime.fromisoformat(statistics["as_of"])).total_seconds()
-        parts.append(Text(f"figures are {max(0.0, age):.1f} s old", style="dim"))
+        parts.append(Text(f"last change {max(0.0, age):,.1f} s ago", style="dim"))
     return Group(*parts)
 
 

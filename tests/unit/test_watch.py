@@ -34,7 +34,7 @@ def test_a_frame_shows_state_stock_and_rate() -> None:
     text = shown(statistics(), rate=12.34)
     assert "brand-day  running" in text
     assert "61 of 4,120 sold, 12.3 a second" in text
-    assert "figures are 1.5 s old" in text
+    assert "last change 1.5 s ago" in text
     hero = next(line for line in text.splitlines() if "HERO" in line)
     assert [cell.strip() for cell in hero.strip("│ ").split("│")][2:] == ["30", "30", "60", "120"]
 
