@@ -21,6 +21,7 @@ from brandday.domain.shard import (
     Written,
     decode_record,
     restock_mark,
+    to_base36,
 )
 from brandday.domain.stock import (
     FORGET_AFTER_MS,
@@ -56,6 +57,7 @@ CAPACITY = {"0": (2, 1, 0), "1": (0, 2, 1)}
 HOMES = {"annannannann": 0, "bobbobbobbob": 0, "cyncyncyncyn": 1, "dandandandan": 2}
 HOLD_MS, EXTENDED_MS = 60_000, 90_000
 LIMIT, SLOT_LIMIT = 3, 2
+START = 1_793_000_000_000
 TERMS = Terms(HOLD_MS, EXTENDED_MS, lambda slot, shard: CAPACITY[slot][shard])
 
 shoppers = st.sampled_from(sorted(HOMES))
@@ -85,7 +87,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stock = MemoryStock()
-        self.now = 1_793_000_000_000
+        self.now = START
         self.owned: dict[ClaimRef, Owned] = {}
         self.total = {slot: sum(shares) for slot, shares in CAPACITY.items()}
         self.keys = 0
@@ -120,7 +122,7 @@ class History(RuleBasedStateMachine):
 
     def tag(self) -> str:
         self.keys += 1
-        return f"{self.keys:06}"
+        return f"k{self.keys:05}"
 
     def run_claim(self, request: ClaimRequest, write_first: bool) -> ClaimOutcome:
         others = tuple(number for number in range(SHARDS) if number != request.home)
@@ -230,7 +232,7 @@ class History(RuleBasedStateMachine):
                 raise AssertionError("nobody was there to race with")
 
     def pays_late(self, ref: ClaimRef, owned: Owned, order: str) -> None:
-        tag = f"l{ref.attempt % 100_000:05}"
+        tag = f"l{to_base36(ref.attempt - START, 5)}"
         request = self.request(ref.name, owned.slot, owned.quantity, tag, order)
         outcome = self.run_claim(request, write_first=False)
         if isinstance(outcome, Replayed):
