@@ -4,7 +4,6 @@
 break: the gateway's routes and tokens, the packages in the layers, the real handlers over the real tables.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,6 @@ VALID_ONLY = schemathesis.Config.from_dict(
     {"generation": {"mode": "positive"}, "phases": {"coverage": {"enabled": False}}}
 )
 schema = schemathesis.openapi.from_path(str(OPENAPI), config=VALID_ONLY)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[LocalStack]:
-    with LocalStack.running_or_new() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
