@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import results
 from benchmarks.ours import Shards
 from benchmarks.patterns import CounterThenClaim, CounterWithClaim, GetThenPut, Pattern
+from benchmarks.results import wide_console
 from benchmarks.rush import Outcome, Scenario, median_and_spread, replay
 from brandday_local.dynamodb_local import DynamoDbLocal
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Measure every pattern in every scenario."""
     options = _options()
     chosen = [pattern for pattern in PATTERNS if options.only.lower() in pattern.name.lower()]
-    console = Console()
+    console = wide_console()
     measured: dict[Scenario, dict[str, list[Outcome]]] = {}
     with DynamoDbLocal() as engine, _progress(console) as progress:
         runs = [
@@ -110,7 +111,7 @@ def _table(scenario: Scenario, outcomes: dict[str, list[Outcome]]) -> Table:
     table.add_column("pattern")
     for column in ("cost per sale", "write units", "read units", "sold", "calls per grant", "calls per refusal"):
         table.add_column(column, justify="right")
-    table.add_column("stream consumer, cost per sale", justify="right")
+    table.add_column("stream consumer", justify="right")
     for name, runs in outcomes.items():
         sold = median_and_spread([float(run.owners) for run in runs])[0]
         consumer = median_and_spread([run.consumer_cost_per_sale for run in runs])[0]

@@ -39,7 +39,7 @@ _HOUR_MS = 3_600_000
 class Shards(Pattern):
     """Shards that record their claims: one write per sale as long as the shopper's home shard has a unit."""
 
-    name = "ours: shards that record their claims"
+    name = "ours: shards with claims"
     oversells = False
     config_operation = "Query"
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import results
 from benchmarks.cost import PATTERNS
 from benchmarks.engine import client_of
 from benchmarks.patterns import Answer, Pattern
+from benchmarks.results import wide_console
 from benchmarks.rush import median_and_spread
 from brandday_local.dynamodb_local import DynamoDbLocal
 
@@ -46,7 +46,6 @@ class Crowd:
 CROWDS = (
     Crowd("1,300 shoppers for 300 units, once", 1300, False),
     Crowd("315 shoppers for 300 units, coming back as told", 315, True),
-)
 )
 
 
@@ -130,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs per pattern and crowd (default 3)")
     options = parser.parse_args()
     section: dict[str, Any] = {}
+    console = wide_console()
     with DynamoDbLocal() as engine:
         for crowd in CROWDS:
             table = Table(title=f"{PROCESSES} processes, {crowd.name}", title_justify="left")
@@ -151,7 +151,7 @@ def main() -> None:
                 sold = ", ".join(str(units) for units in sorted(set(owners)))
                 table.add_row(pattern.name, sold, *(str(value) for value in list(figures.values())[1:]))
                 _check(pattern, crowd, runs)
-            Console().print(table)
+            console.print(table)
     results.save("oversold", {"measured_against": "AWS's DynamoDB Local 1.25.1", "runs": section})
 
 

@@ -147,7 +147,7 @@ class _GetThenPut(_CounterEnvironment):
 class CounterThenClaim(_CounterPattern):
     """Lowers the counter on condition that it is positive, then puts the claim. A crash in between loses a unit."""
 
-    name = "conditional counter, then claim"
+    name = "counter, then claim"
 
     @override
     def environment(self, client: "DynamoDBClient", now: Callable[[], int]) -> Environment:

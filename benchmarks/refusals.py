@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import results
@@ -23,6 +22,7 @@ from benchmarks.cost import PATTERNS
 from benchmarks.engine import client_of
 from benchmarks.meter import Meter
 from benchmarks.patterns import Answer, Pattern
+from benchmarks.results import wide_console
 from benchmarks.rush import START_MS
 from brandday_local.dynamodb_local import DynamoDbLocal
 
@@ -108,7 +108,7 @@ def main() -> None:
                 "config_reads_by_second": quiet.config_reads,
                 "calls_per_refusal_steady": quiet.steady,
             }
-    Console().print(table)
+    wide_console().print(table)
     results.save("refusals", {"measured_against": "AWS's DynamoDB Local 1.25.1", "patterns": section})
 
 

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 RESULTS = Path(__file__).with_name("results.json")
+
+
+def wide_console() -> Console:
+    """Return a console that is wide enough for the tables, also when the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
 
 
 def save(claim: str, section: dict[str, Any]) -> None:
