@@ -108,10 +108,10 @@ def _figures(runs: list[Outcome]) -> dict[str, Any]:
 
 def _table(scenario: Scenario, outcomes: dict[str, list[Outcome]]) -> Table:
     table = Table(title=f"{scenario.name}, {scenario.stock:,} units", title_justify="left")
-    table.add_column("pattern")
+    table.add_column("pattern", no_wrap=True)
     for column in ("cost per sale", "write units", "read units", "sold", "calls per grant", "calls per refusal"):
-        table.add_column(column, justify="right")
-    table.add_column("stream consumer", justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("stream consumer", justify="right", no_wrap=True)
     for name, runs in outcomes.items():
         sold = median_and_spread([float(run.owners) for run in runs])[0]
         consumer = median_and_spread([run.consumer_cost_per_sale for run in runs])[0]

@@ -1,6 +1,6 @@
 """Our own way, through the product's real use cases and adapters: nothing here decides anything about stock."""
 
-import secrets
+import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self, override
@@ -182,9 +182,12 @@ def flash_sale(
 
 
 def publish(client: "DynamoDBClient", stock_table: str, campaign_table: str, campaign: Campaign, now_ms: int) -> None:
-    """Apply and publish a campaign as an operator does."""
+    """Apply and publish a campaign as an operator does; the same moment gives the same layout."""
     operate = OperateCampaign(
-        CampaignTable(client, campaign_table), StockTable(client, stock_table), lambda: now_ms, secrets.token_bytes
+        CampaignTable(client, campaign_table),
+        StockTable(client, stock_table),
+        lambda: now_ms,
+        random.Random(now_ms).randbytes,
     )
     operate.apply(campaign, "benchmark", publish=True)
 

@@ -15,7 +15,7 @@ RESULTS = Path(__file__).with_name("results.json")
 def wide_console() -> Console:
     """Return a console that is wide enough for the tables, also when the output goes to a file."""
     console = Console()
-    return console if console.is_terminal else Console(width=140)
+    return console if console.is_terminal else Console(width=180)
 
 
 def save(claim: str, section: dict[str, Any]) -> None:

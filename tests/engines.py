@@ -14,6 +14,7 @@ from brandday_local.template_tables import table_shape
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+
 @dataclass(frozen=True)
 class Engine:
     """Something that speaks DynamoDB; `endpoint_url` is None for one inside this process (moto)."""

@@ -15,6 +15,9 @@ from brandday_cli.audit_records import POINTER, Entry, Plan, Shard, Violation
 RELEASE_GRACE_MS = 15 * 60 * 1000
 """How long a released claim keeps its entry at least, so that its pointer can be followed."""
 
+SETTLED_MS = 5 * 60 * 1000
+"""By then the sweeper, which comes every minute, has taken back a pointer that leads nowhere."""
+
 type Records = Mapping[int, tuple[Entry, ...]]
 """One shopper's entries by shard number."""
 
@@ -123,8 +126,9 @@ def check_shopper(plan: Plan, shopper: str, records: Records, now_ms: int, *, st
     points to or that are known to hold entries of this shopper.
 
     A pointer is written before the claim that it announces and owns nothing. One without a claim is therefore what a
-    request leaves behind that is still going on, or was cut off between its two writes; only ``strict`` calls it
-    a violation. A claim that was made and has vanished shows in the stock of its shard all the same.
+    request leaves behind that is still going on, or was cut off between its two writes, until the sweeper has taken it
+    back; only ``strict`` calls a young one a violation. A claim that was made and has vanished shows in the stock of
+    its shard all the same.
     """
     home = plan.home_of(shopper)
     pointers = [entry for entry in records.get(home, ()) if entry.state == POINTER]
@@ -171,8 +175,8 @@ def _check_pointers(
             continue
         age_ms = now_ms - pointer.attempt
         if pointer.target is not None and pointer.target < plan.shards:
-            if not strict:
-                continue  # announced and never made; had it been made and gone since, units would be missing
+            if not strict and age_ms < SETTLED_MS:
+                continue  # announced and not made yet; had it been made and gone since, units would be missing
             if age_ms > plan.hold_ms + plan.extend_ms + RELEASE_GRACE_MS:
                 continue  # the claim was released long ago, and its entry has been cleared away since
         yield Violation(

@@ -31,6 +31,7 @@ from brandday.domain.shard import (
     decode_record,
 )
 from brandday.domain.stock import (
+    SETTLE_AFTER_MS,
     Changed,
     ChangeOutcome,
     ClaimOutcome,
@@ -39,6 +40,7 @@ from brandday.domain.stock import (
     Granted,
     NotPossible,
     Protocol,
+    Read,
     Replayed,
     Terms,
     Write,
@@ -47,6 +49,7 @@ from brandday.domain.stock import (
     confirm,
     expire,
     extend,
+    settle,
 )
 from tests.concurrency.explorer import Actor, Apply, Images, Report, Scenario, Start, explore
 
@@ -247,6 +250,16 @@ class Cast:
         starts: Mapping[Hashable, Start] = {now: start(now) for now in times}
         return Actor(f"sweep-{shard}", "", lambda _: starts, again=True)
 
+    def settles(self, home: int) -> Actor:
+        """Withdraws what was announced in a shard and not made, again and again; nobody is too young for it."""
+
+        def start() -> Protocol[int]:
+            (image,) = yield Read((home,))
+            return (yield from settle(image, self.terms, EARLY + SETTLE_AFTER_MS))
+
+        starts: Mapping[Hashable, Start] = {0: start}
+        return Actor(f"settle-{home}", "", lambda _: starts, again=True)
+
     def _on_claims(
         self,
         name: str,
@@ -373,6 +386,16 @@ def test_two_devices_and_a_slow_retry_are_one_claim(record_property: Recorder) -
     report = played(record_property, (1, 1), actors)
     assert report.violation is None, report
     assert {"Granted", "Replayed", "Resumed"} <= kinds(report, "ann:annann")
+
+
+def test_what_was_announced_is_made_or_withdrawn_but_never_both(record_property: Recorder) -> None:
+    def actors(cast: Cast) -> list[Actor]:
+        tap = cast.buys("ann", "annann", write_first=WRITE_OR_READ)
+        return [tap, tap, cast.buys("cyn", "cyncyn"), cast.settles(0), cast.cancels("ann")]
+
+    report = played(record_property, (0, 1), actors, one_claim_per_key=True, stale_reads=True)
+    assert report.violation is None, report
+    assert {"Granted", "Replayed", "LostRace", "NothingFree"} <= kinds(report, "ann:annann")
 
 
 def test_units_of_lapsed_holds_go_to_one_shopper_only(record_property: Recorder) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_records import UnreadableCampaign
 from brandday_cli.audit_report import to_json, to_text
-from brandday_cli.audit_rules import RELEASE_GRACE_MS, Findings
+from brandday_cli.audit_rules import RELEASE_GRACE_MS, SETTLED_MS, Findings
 from tests.unit.audit_world import HOLD_MS, NOW_MS, World, entry, name_at_home
 
 ANN = name_at_home(0, 4)
@@ -252,7 +252,15 @@ def test_an_extended_hold_does_count() -> None:
     assert codes(audit(world)) == ["second_hold", "shopper_over_campaign_limit", "shopper_over_sku_limit"]
 
 
-def test_a_pointer_to_a_claim_that_was_never_made_matters_only_in_strict_mode() -> None:
+def test_a_pointer_that_still_leads_nowhere_when_the_sweeper_has_passed_is_a_violation() -> None:
+    world = World()
+    world.put(1, 3, {BEN: entry(">", NOW_MS - SETTLED_MS + 1, suffix="@3")})
+    assert audit(world).ok
+    world.put(1, 3, {BEN: entry(">", NOW_MS - SETTLED_MS, suffix="@3")})
+    assert codes(audit(world)) == ["pointer_dangling"]
+
+
+def test_a_young_pointer_to_a_claim_that_is_not_made_yet_matters_only_in_strict_mode() -> None:
     world = World()
     world.put(1, 3, {BEN: entry(">", suffix="@3")})
     assert audit(world).ok

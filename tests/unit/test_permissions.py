@@ -1,10 +1,12 @@
 """Permissions that the emulator knows by another name."""
 
+from typing import Any
+
 from brandday_local.permissions import by_other_names
 
 
 def test_only_what_is_allowed_on_aws_is_allowed_under_the_other_name() -> None:
-    statements = [
+    statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "queue-1"},
         {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "queue-2"},
         {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "queue-3"},

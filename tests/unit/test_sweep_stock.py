@@ -3,10 +3,11 @@
 import pytest
 
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.domain.stock import FORGET_AFTER_MS, MAX_CHANGES
+from brandday.domain.shard import HELD, POINTER, VOID, Entry, RecordChange, Refused, ShardWrite, encode_entry
+from brandday.domain.stock import FORGET_AFTER_MS, MAX_CHANGES, SETTLE_AFTER_MS
 from brandday.entrypoints.on_sweep_due import build_handler
 from brandday.usecases.sweep_stock import AFTER_END_MS, FORGET_FROM
-from tests.fakes.backend import CLOSES, EXTENDED_MS, HOLD_MS, OPENS, SALE, Backend, sale, sku
+from tests.fakes.backend import CLOSES, EXTENDED_MS, HOLD_MS, OPENS, SALE, Backend, sale, sku, web_shopper
 from tests.fakes.tap import failing
 
 
@@ -132,3 +133,37 @@ def test_a_sweep_that_failed_is_made_good_by_the_next() -> None:
     assert sweep({}, None) == {"shards": 1}
 
     assert backend.counts() == (1, 0, 0)
+
+
+def test_what_a_killed_request_announced_is_withdrawn_and_cannot_be_made_any_more() -> None:
+    backend = Backend(sale(sku(stock=2), shards=2))
+    name = backend.layout.name_of(web_shopper(backend.shopper_at(0)).id)
+    pointer = Entry(POINTER, "0", 1, OPENS, "tagtag", shard=1)
+    backend.stock.write(SALE, ShardWrite(0, (RecordChange(name, None, encode_entry(pointer)),), {}, {}))
+    claim = encode_entry(pointer._replace(state=HELD, shard=None))
+    slow = ShardWrite(1, (RecordChange(name, None, claim),), {"0": -1}, {"0": 1})
+
+    backend.clock.now = OPENS + SETTLE_AFTER_MS - 1
+    backend.sweeper()()
+    assert backend.stock.shard(0).records == {name: encode_entry(pointer)}
+
+    backend.clock.now = OPENS + SETTLE_AFTER_MS
+    backend.sweeper()()
+    assert [entry.state for _, entry in backend.stock.shard(0).entries()] == [VOID]
+    assert isinstance(backend.stock.write(SALE, slow), Refused)
+    assert backend.counts() == (2, 0, 0)
+
+
+def test_a_pointer_whose_claim_is_there_stays() -> None:
+    backend = Backend(sale(sku(stock=2), shards=2))
+    holder, ann = backend.shopper_at(0), backend.shopper_at(0, 1)
+    environment = backend.environment()
+    environment.reserve(holder)
+    reservation = environment.reserve(ann).reservation
+    before = backend.stock.shard(0).records
+
+    backend.clock.advance(min(SETTLE_AFTER_MS, HOLD_MS - 1))
+    backend.sweeper()()
+
+    assert backend.stock.shard(0).records == before
+    assert environment.get(ann, reservation.id) == reservation

@@ -41,6 +41,7 @@ from brandday.domain.shard import (
     VOID,
     Entry,
     RecordChange,
+    Refused,
     Shard,
     ShardWrite,
     Written,
@@ -56,6 +57,9 @@ MAX_RACES = 3
 
 MAX_CHANGES = 100
 """How many records one write changes: DynamoDB takes 300 operators and 4 KB in an expression."""
+
+SETTLE_AFTER_MS = 60 * 1000
+"""How long an announced claim may be on its way before somebody else settles that it is not made."""
 
 FORGET_AFTER_MS = 15 * 60 * 1000
 """Released records are kept at least this long: far beyond any request's life and any clock's error."""
@@ -215,7 +219,7 @@ def keep(entries: Iterable[Entry], slot: str, live_pointers: frozenset[int], ter
 
     All holds that are due are marked expired, or a late payment could still confirm one and the shopper would own
     more than the limit. Pointers of the slot to released claims go, and of the released entries of the slot the
-    latest stays, so that its reservation can still be looked up.
+    latest claim stays, so that its reservation can still be looked up.
     """
     kept: list[Entry] = []
     released: Entry | None = None
@@ -223,7 +227,7 @@ def keep(entries: Iterable[Entry], slot: str, live_pointers: frozenset[int], ter
         if terms.is_due(entry, now):
             entry = entry._replace(state=EXPIRED)
         if entry.slot == slot and entry.state in RELEASED:
-            if released is None or released.attempt < entry.attempt:
+            if released is None or (released.is_claim, released.attempt) < (entry.is_claim, entry.attempt):
                 released = entry
         elif entry.slot != slot or entry.state != POINTER or entry.attempt in live_pointers:
             kept.append(entry)
@@ -460,6 +464,30 @@ def withdraw(home: Shard, name: str, pointer: Entry, terms: Terms) -> ShardWrite
     It is not just taken out: the record would look as it did before, and a slow request could take it for that.
     """
     return _move(home, name, pointer, pointer._replace(state=VOID, shard=None), terms)
+
+
+def settle(home: Shard, terms: Terms, now: int) -> Protocol[int]:
+    """Withdraw the pointers of a home shard whose claims were announced a while ago and never made; return how many.
+
+    That is what a request leaves behind that was killed between its two writes. It does no harm, but a pointer should
+    lead to a claim. What is older than FORGET_AFTER_MS is left to :func:`forget_released`.
+    """
+    waiting = [
+        (name, entry)
+        for name, entry in home.entries()
+        if entry.state == POINTER and SETTLE_AFTER_MS <= now - entry.attempt < FORGET_AFTER_MS
+    ]
+    settled = 0
+    for name, pointer in waiting:
+        (away,) = yield Read((pointer.shard or 0,), True)
+        if find(away, name, pointer.attempt) is not None:
+            continue
+        write = void(away, name, pointer, terms, now)
+        if write is not None and isinstance((yield Write(write)), Refused):
+            continue  # made after all, or something else went on: the next sweep will tell
+        if isinstance((yield Write(withdraw(home, name, pointer, terms))), Written):
+            settled += 1
+    return settled
 
 
 def find(shard: Shard, name: str, attempt: int) -> Entry | None:

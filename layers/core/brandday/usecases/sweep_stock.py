@@ -1,14 +1,15 @@
 """The safety net under reminders and the stream: looks at every shard of the campaigns that matter, now and then.
 
 Nothing depends on it in normal times. It bounds how long a lost reminder or a stream that stands still can matter,
-and keeps shards small by dropping what has long been released.
+takes back what killed requests have announced and never done, and keeps shards small by dropping what has long been
+released.
 """
 
 from collections.abc import Iterator, Sequence
 
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.shard import POINTER, RELEASED, Shard, decode_record
-from brandday.domain.stock import expire, find, forget_released
+from brandday.domain.stock import expire, find, forget_released, settle
 from brandday.domain.summary import tally_shard
 from brandday.usecases.drive import drive
 from brandday.usecases.keep_summary import KeepSummary
@@ -73,6 +74,7 @@ class SweepStock:
         for image in images:
             if any(live.terms.is_due(entry, now) for _, entry in image.entries()):
                 drive(expire(image.number, live.terms, now), self._stock, campaign_id)
+            drive(settle(image, live.terms, now), self._stock, campaign_id)
             if len(image.records) >= FORGET_FROM:
                 self._tidy(live, image.number)
         # An image from before the expiry is one version old; the stream brings the newer one.
