@@ -183,12 +183,8 @@ def flash_sale(
 
 def publish(client: "DynamoDBClient", stock_table: str, campaign_table: str, campaign: Campaign, now_ms: int) -> None:
     """Apply and publish a campaign as an operator does; the same moment gives the same layout."""
-    operate = OperateCampaign(
-        CampaignTable(client, campaign_table),
-        StockTable(client, stock_table),
-        lambda: now_ms,
-        random.Random(now_ms).randbytes,
-    )
+    campaigns, stock = CampaignTable(client, campaign_table), StockTable(client, stock_table)
+    operate = OperateCampaign(campaigns, stock, lambda: now_ms, random.Random(now_ms).randbytes)
     operate.apply(campaign, "benchmark", publish=True)
 
 
