@@ -1,6 +1,6 @@
 """Every order of events: drives protocols over shards through all interleavings and checks each state it meets.
 
-A state is what the shards hold and how far each actor is. Actors are protocols of `brandday.domain.stock`, the very
+A state is what the shards hold and how far each actor is. Actors are protocols of `brandday.domain.protocols`, the very
 generators that run in production; one step is one effect of one actor. As any actor may stay where it is while the
 others go on, a state in which it crashed, or is slow, or its answer was lost, is among the states checked.
 
@@ -20,12 +20,12 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from brandday.domain import stock
+from brandday.domain import protocols
+from brandday.domain.protocols import Read, Write
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written, apply
-from brandday.domain.stock import Read, Write
 
 type Images = tuple[Shard, ...]
-type Start = Callable[[], stock.Protocol[Any]]
+type Start = Callable[[], protocols.Protocol[Any]]
 type Apply = Callable[[Shard, ShardWrite], Shard | None]
 
 _ACCEPTED = Written({})  # no protocol looks at what is left

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from brandday.domain.protocols import Protocol, Read, Write, cancel, claim, confirm, expire, extend, settle
 from brandday.domain.shard import (
     CANCELLED,
     CONFIRMED,
@@ -39,17 +40,8 @@ from brandday.domain.stock import (
     ClaimRequest,
     Granted,
     NotPossible,
-    Protocol,
-    Read,
     Replayed,
     Terms,
-    Write,
-    cancel,
-    claim,
-    confirm,
-    expire,
-    extend,
-    settle,
 )
 from tests.concurrency.explorer import Actor, Apply, Images, Report, Scenario, Start, explore
 

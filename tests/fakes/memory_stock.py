@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from brandday.domain.protocols import Effect, Protocol, Read, Write
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written, apply
-from brandday.domain.stock import Effect, Protocol, Read, Write
 from brandday.usecases.drive import drive
 
 CAMPAIGN = "brand-day-2026-07"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from brandday.domain.protocols import Protocol, Read, Write
 from brandday.domain.shard import Entry, RecordChange, Refused, Shard, ShardWrite, Written, encode_entry
-from brandday.domain.stock import Protocol, Read, Write
 from brandday.usecases.drive import Watcher, drive
 from tests.fakes.memory_stock import CAMPAIGN, MemoryStock
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from brandday.domain.protocols import MAX_RACES, Protocol, Read, Write, cancel, claim, confirm, expire, extend, look_up
 from brandday.domain.shard import (
     CANCELLED,
     CONFIRMED,
@@ -28,7 +29,6 @@ from brandday.domain.shard import (
 from brandday.domain.stock import (
     FORGET_AFTER_MS,
     MAX_CHANGES,
-    MAX_RACES,
     Changed,
     Claim,
     ClaimOutcome,
@@ -41,20 +41,11 @@ from brandday.domain.stock import (
     Missing,
     NothingFree,
     NotPossible,
-    Protocol,
-    Read,
     Replayed,
     Resumed,
     Terms,
-    Write,
-    cancel,
-    claim,
-    confirm,
-    expire,
     expire_due,
-    extend,
     forget_released,
-    look_up,
     next_due,
 )
 from tests.fakes.memory_stock import CAMPAIGN, MemoryStock

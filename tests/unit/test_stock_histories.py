@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, invariant, multiple, rule
 
+from brandday.domain.protocols import Read, cancel, claim, confirm, expire, extend, look_up
 from brandday.domain.shard import (
     CANCELLED,
     CONFIRMED,
@@ -37,18 +38,11 @@ from brandday.domain.stock import (
     Missing,
     NothingFree,
     NotPossible,
-    Read,
     Replayed,
     Resumed,
     Terms,
-    cancel,
-    claim,
-    confirm,
-    expire,
-    extend,
     find,
     forget_released,
-    look_up,
 )
 from tests.fakes.memory_stock import CAMPAIGN, MemoryStock
 

@@ -1,7 +1,7 @@
 """Runs a protocol of the stock rules against the real shards."""
 
+from brandday.domain.protocols import Protocol, Read
 from brandday.domain.shard import Refused, Shard, Written
-from brandday.domain.stock import Protocol, Read
 from brandday.usecases.ports import Stock
 
 

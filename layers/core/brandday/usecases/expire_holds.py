@@ -1,7 +1,7 @@
 """Gives the units of lapsed holds back, at the time of a reminder."""
 
 from brandday.domain.errors import CampaignNotFound
-from brandday.domain.stock import expire
+from brandday.domain.protocols import expire
 from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.ports import Clock, HoldQueue, Stock

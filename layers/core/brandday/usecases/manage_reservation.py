@@ -12,6 +12,7 @@ from brandday.domain.errors import (
     TemporarilyOverloaded,
 )
 from brandday.domain.layout import home_shard
+from brandday.domain.protocols import Protocol, cancel, claim, confirm, extend, look_up
 from brandday.domain.reservation import Outcome, Reservation
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.shard import CANCELLED, CONFIRMED
@@ -25,13 +26,7 @@ from brandday.domain.stock import (
     LostRace,
     Missing,
     NotPossible,
-    Protocol,
     Replayed,
-    cancel,
-    claim,
-    confirm,
-    extend,
-    look_up,
 )
 from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns

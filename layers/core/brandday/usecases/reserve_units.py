@@ -15,6 +15,7 @@ from brandday.domain.errors import (
     ValidationFailed,
 )
 from brandday.domain.layout import home_shard
+from brandday.domain.protocols import claim
 from brandday.domain.reservation import Outcome
 from brandday.domain.shard import TAG_LENGTH, Shard, Written, decode_record
 from brandday.domain.sight import Refusal
@@ -29,7 +30,6 @@ from brandday.domain.stock import (
     NothingFree,
     Replayed,
     Resumed,
-    claim,
     find,
     judge,
 )

@@ -8,8 +8,9 @@ released.
 from collections.abc import Iterator, Sequence
 
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
+from brandday.domain.protocols import expire, settle
 from brandday.domain.shard import POINTER, RELEASED, Shard, decode_record
-from brandday.domain.stock import expire, find, forget_released, settle
+from brandday.domain.stock import find, forget_released
 from brandday.domain.summary import tally_shard
 from brandday.usecases.drive import drive
 from brandday.usecases.keep_summary import KeepSummary
