@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format soak bench clean
+.PHONY: help run demo test lint check format soak bench clean
 
 help: ## show this
 	@echo "Brand Day: what you can make"
@@ -22,7 +22,9 @@ test: $(INSTALLED) ## all tests but the long ones (needs npm and Java 17 for AWS
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
 
-check: $(INSTALLED) ## format, lint, types, import contracts, template, OpenAPI drift: run it before a push
+check: lint test ## everything a push needs but the long tests: run it before one
+
+lint: $(INSTALLED) ## format, lint, types, import contracts, template, API document
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
