@@ -153,7 +153,7 @@ class Day:
         self.environments[self.chance.randrange(4)] = self.backend.environment()
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", [*range(25), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(25, 325))])
 def test_a_day_on_which_everything_goes_wrong_ends_with_books_that_agree(seed: int) -> None:
     day = Day(seed)
 
