@@ -41,9 +41,9 @@ soak: $(INSTALLED) ## the tests that take minutes
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
-bench: $(INSTALLED) ## what a sale costs, side by side with the usual designs
+bench: $(INSTALLED) ## what is claimed about cost, side by side with the usual designs (about 10 minutes)
 	@$(BIN)/python -m brandday_local.dynamodb_local
-	@$(BIN)/python -m benchmarks.cost
+	@$(BIN)/python -m benchmarks
 
 clean: ## remove what was built, downloaded and installed here
 	rm -rf .venv .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
