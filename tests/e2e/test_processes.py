@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.processes import Service, alive
+from brandday_local.servers import ServerDidNotStart, start_server
 
 OWNER = """
 import os, sys, time
@@ -71,3 +73,10 @@ def test_stop_waits_until_the_service_and_its_children_are_gone(tmp_path: Path) 
     service.stop()
     assert service.ended()
     assert all_gone(pids, within_seconds=1)
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no such option')"]
+    address = f"http://{LOOPBACK}:{free_port()}"
+    with pytest.raises(ServerDidNotStart, match=r"Thing stopped:\nno such option\n"):
+        start_server("Thing", command, os.environ, tmp_path / "thing.log", ready=address, any_status=True)

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from brandday_local.child_process import LOOPBACK, ChildServer, MissingTool, ServerDidNotStart, free_port
+from brandday_local.ports import LOOPBACK, free_port
+from brandday_local.servers import ServerDidNotStart, start_server
 
 PACKAGE = "amplify-dynamodb-simulator"
 VERSION = "2.9.30"  # ships DynamoDB Local 1.25.1
@@ -33,6 +34,10 @@ HOME = REPOSITORY / ".local" / "dynamodb-local"
 LAUNCHER = Path(__file__).with_name("LoopbackLauncher.java")
 
 
+class MissingTool(RuntimeError):
+    """Something that this machine must have is not there; the message says what and how to install it."""
+
+
 @dataclass(frozen=True)
 class Java:
     """A Java that is new enough."""
@@ -42,7 +47,53 @@ class Java:
     can_compile: bool  # a JDK, or a JRE with the compiler's module
 
 
-class DynamoDbLocal:
+class _Engine:
+    """A DynamoDB on a free port of 127.0.0.1, for the length of a `with` block."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._cleanup = ExitStack()
+        self._url = ""
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address for boto3."""
+        assert self._url, "start it first"  # noqa: S101 - a mistake in the caller
+        return self._url
+
+    def __exit__(self, *_: object) -> None:
+        self._cleanup.close()
+
+    def _start(
+        self,
+        command: Callable[[int], list[str]],
+        environment: Callable[[int, Path], Mapping[str, str]],
+        folder: Path | None = None,
+    ) -> None:
+        """Start the server with the command and the environment for a port (and a scratch folder)."""
+        scratch = Path(tempfile.mkdtemp(prefix="brandday-dynamodb-"))
+        attempts = 3  # another program may take the free port between our look and the server's start
+        for attempt in range(1, attempts + 1):
+            port = free_port()
+            url = f"http://{LOOPBACK}:{port}"
+            settings = {**os.environ, **environment(port, scratch)}
+            log = scratch / "server.log"
+            try:
+                server = start_server(
+                    self.name, command(port), settings, log, ready=url, any_status=True, folder=folder
+                )
+            except ServerDidNotStart:
+                if attempt == attempts:
+                    raise  # the scratch folder stays: the error names the log in it
+            else:
+                self._cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)
+                self._cleanup.callback(server.stop)
+                self._url = url
+                return
+
+
+class DynamoDbLocal(_Engine):
     """AWS's DynamoDB Local, in memory, on a free port of 127.0.0.1, for the length of a `with` block.
 
     With a plain JRE there is no compiler for our launcher; then it listens on all interfaces, as it
@@ -54,76 +105,38 @@ class DynamoDbLocal:
     name = "DynamoDB Local"
 
     def __init__(self) -> None:
-        self._server: ChildServer | None = None
+        super().__init__()
         self.loopback_only = False
-
-    @property
-    def endpoint_url(self) -> str:
-        """The address for boto3."""
-        assert self._server is not None, "start it first"  # noqa: S101 - a mistake in the caller
-        return self._server.url
 
     def __enter__(self) -> Self:
         java = find_java()
         emulator = fetch()
         launcher = _compiled_launcher(java, emulator)
         self.loopback_only = launcher is not None
-        attempts = 3  # another program may take the free port between our look and the server's start
-        for attempt in range(1, attempts + 1):
-            port = free_port()
-            server = ChildServer(self.name, _command(java, emulator, launcher, port), port, folder=emulator)
-            try:
-                server.start()
-            except ServerDidNotStart:
-                if attempt == attempts:
-                    raise
-            else:
-                self._server = server
-                break
+        self._start(lambda port: _command(java, emulator, launcher, port), lambda _port, _scratch: {}, emulator)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.stop()
 
-
-class MinistackDynamoDb:
+class MinistackDynamoDb(_Engine):
     """The DynamoDB of ministack alone, with its streams, on a free port of 127.0.0.1, for a `with` block."""
 
     name = "ministack"
 
-    def __init__(self) -> None:
-        self._server: ChildServer | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def endpoint_url(self) -> str:
-        """The address for boto3."""
-        assert self._server is not None, "start it first"  # noqa: S101 - a mistake in the caller
-        return self._server.url
-
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="brandday-ministack-")
-        port = free_port()
-        environment = {
+        self._start(lambda _port: [sys.executable, "-m", "ministack"], self._settings)
+        return self
+
+    @staticmethod
+    def _settings(port: int, scratch: Path) -> Mapping[str, str]:
+        return {
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
             "LOG_LEVEL": "WARNING",
             "SERVICES": "dynamodb,dynamodbstreams",
-            "TMPDIR": self._folder.name,  # where it leaves its pid file
+            "TMPDIR": str(scratch),  # where it leaves its pid file
         }
-        command = [sys.executable, "-m", "ministack"]
-        self._server = ChildServer(self.name, command, port, environment=environment)
-        self._server.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.stop()
-        if self._folder is not None:
-            self._folder.cleanup()
 
 
 def find_java() -> Java:

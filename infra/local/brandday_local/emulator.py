@@ -2,19 +2,15 @@
 
 import os
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 from brandday_local.ports import LOOPBACK
 from brandday_local.processes import Service
+from brandday_local.servers import start_server
 
 REGION = "us-east-1"
 ACCESS_KEY = "test"  # the emulator takes it for the owner of the account, who may do everything
 SECRET_KEY = "test"  # noqa: S105 - no secret
-READY_SECONDS = 60.0
 
 
 def environment(endpoint_url: str) -> dict[str, str]:
@@ -40,7 +36,7 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 
 def start(port: int, folder: Path) -> Service:
-    """Start the emulator and wait until it answers; RuntimeError with its log if it does not."""
+    """Start the emulator and wait until it answers; ServerDidNotStart with its log if it does not."""
     scratch = folder / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     endpoint_url = f"http://{LOOPBACK}:{port}"
@@ -59,15 +55,13 @@ def start(port: int, folder: Path) -> Service:
         "TMPDIR": str(scratch),
         "LOG_LEVEL": "INFO",
     }
-    service = Service.start(
-        "emulator", [sys.executable, "-m", "ministack"], environment(endpoint_url) | settings, folder / "emulator.log"
+    return start_server(
+        "the AWS emulator",
+        [sys.executable, "-m", "ministack"],
+        environment(endpoint_url) | settings,
+        folder / "emulator.log",
+        ready=f"{endpoint_url}/_ministack/health",
     )
-    try:
-        wait_for(f"{endpoint_url}/_ministack/health", service, READY_SECONDS)
-    except BaseException:
-        service.stop()
-        raise
-    return service
 
 
 def most_environments() -> int:
@@ -77,25 +71,3 @@ def most_environments() -> int:
     alone keeps the machine busy for minutes. Half are for the API, half for the stream, the queue and the schedule.
     """
     return max(16, 8 * (os.cpu_count() or 1))
-
-
-def wait_for(url: str, service: Service, seconds: float, headers: Mapping[str, str] | None = None) -> None:
-    """Wait until a GET of the address is answered with 200; RuntimeError with what was seen if it never is."""
-    deadline = time.monotonic() + seconds
-    seen = "no answer"
-    while time.monotonic() < deadline:
-        if service.ended():
-            raise RuntimeError(f"the {service.name} stopped:\n{service.last_words()}\n(all of it: {service.log})")
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - a loopback address made here
-                urllib.request.Request(url, headers=dict(headers or {})),  # noqa: S310
-                timeout=10,
-            ):
-                return
-        except urllib.error.HTTPError as error:
-            seen = f"{error.code} {error.read(500).decode(errors='replace')}"
-            error.close()
-        except OSError as error:
-            seen = str(error)
-        time.sleep(0.1)
-    raise RuntimeError(f"{url} did not answer within {seconds:.0f} s (last: {seen}):\n{service.last_words()}")

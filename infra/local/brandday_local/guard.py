@@ -1,7 +1,8 @@
-"""Runs a program for as long as its owner lives: `python -m brandday_local.guard PROGRAM ARGUMENT...`.
+"""Runs a program for as long as its owner lives: `python guard.py PROGRAM ARGUMENT...`.
 
 The owner holds the other end of standard input. When that closes, because the owner stopped or died in whatever
 way, the program and all it started are stopped. That works the same on Linux and macOS, and leaves no pid file behind.
+Nothing but the standard library is needed.
 """
 
 import contextlib

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from brandday_local import guard
+
 
 @dataclass(frozen=True)
 class Service:
@@ -17,19 +19,23 @@ class Service:
     _guard: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> "Service":
-        """Start the program under a guard that stops it when this process is gone."""
+    def start(
+        cls, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path | None = None
+    ) -> "Service":
+        """Start the program, in a folder of its own if one is given, under a guard that stops it after this process."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            guard = subprocess.Popen(
-                [sys.executable, "-m", "brandday_local.guard", *command],
+            process = subprocess.Popen(
+                # by its file, without site packages: found from any folder, and there at once
+                [sys.executable, "-I", "-S", guard.__file__, *command],
                 env=dict(environment),
+                cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the owner alone, who stops things in order
             )
-        return cls(name, log, guard)
+        return cls(name, log, process)
 
     @property
     def pid(self) -> int:
@@ -40,9 +46,9 @@ class Service:
         """Whether the program is gone."""
         return self._guard.poll() is not None
 
-    def last_words(self, lines: int = 15) -> str:
+    def last_words(self, lines: int = 25) -> str:
         """The end of the log, for an error message."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) or "(nothing)"
 
     def stop(self) -> None:
         """Stop the program and wait until it is gone: the guard sees to it, by force after a few seconds."""

@@ -16,6 +16,7 @@ from brandday_local.places import machine_folder, stack_folder
 from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.processes import Service, alive
 from brandday_local.restore import restore
+from brandday_local.servers import wait_for
 from brandday_local.steps import step
 
 EMULATOR_PORT = 4566
@@ -134,7 +135,7 @@ class LocalStack:
             grant_by_other_names(deployed, Emulated(endpoint_url))
         stack = cls._describe(deployed, endpoint_url, issuer_url, service, folder)
         with step("Waiting for the API to answer"):
-            emulator.wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
+            wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
         return stack
 
     @classmethod
