@@ -1,7 +1,8 @@
 """The crowd of a rehearsal: several processes, so that the shoppers really come at the same moment.
 
-Each process is started afresh (spawn), signs its own shoppers' tokens while nobody waits, says that
-it is ready, and starts when the parent names the opening. What was called comes back through one queue.
+Each process is started afresh (spawn), signs its own shoppers' tokens while nobody waits, and says that it is
+ready. When the parent says so, all warm the backend up at once; when it names the opening, the shoppers come.
+What was called comes back through one queue, the reads of the warm-up not among it.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import httpx
 
 from brandday_cli.rehearsal_plan import ShopperPlan
 from brandday_cli.rehearsal_shopper import ApiSilent, Call, ShopFront, play_shopper
+from brandday_cli.rehearsal_warm_up import warm_up
 
 REPORT_SECONDS = 0.2
 REQUEST_TIMEOUT = 15.0
@@ -44,6 +46,12 @@ class Ready(NamedTuple):
     """A process has all its tokens."""
 
 
+class Warm(NamedTuple):
+    """A process had answers for so many requests in flight."""
+
+    lanes: int
+
+
 class Happened(NamedTuple):
     """Calls answered, and visits finished, since the last report."""
 
@@ -61,7 +69,7 @@ class Failed(NamedTuple):
     why: str
 
 
-type Report = Signed | Ready | Happened | Finished | Failed
+type Report = Signed | Ready | Warm | Happened | Finished | Failed
 
 
 @dataclass(frozen=True)
@@ -81,10 +89,10 @@ class Crowd:
     def __init__(self, orders: list[Order]) -> None:
         context = multiprocessing.get_context("spawn")
         self._reports: Any = context.Queue()
-        self._openings = [context.Queue() for _ in orders]
+        self._cues = [context.Queue() for _ in orders]
         self._processes = [
-            context.Process(target=_run, args=(order, opening, self._reports), daemon=True)
-            for order, opening in zip(orders, self._openings, strict=True)
+            context.Process(target=_run, args=(order, cues, self._reports), daemon=True)
+            for order, cues in zip(orders, self._cues, strict=True)
         ]
 
     def __enter__(self) -> Self:
@@ -99,12 +107,17 @@ class Crowd:
             process.terminate()
             process.join()
 
+    def warm_up(self) -> None:
+        """Tell every process to warm the backend up, all at the same time."""
+        for cues in self._cues:
+            cues.put(None)
+
     def open_doors(self, campaign_id: str, opens_at: float) -> None:
         """Tell every process which campaign opens, and when (epoch seconds)."""
-        for opening in self._openings:
-            opening.put((campaign_id, opens_at))
+        for cues in self._cues:
+            cues.put((campaign_id, opens_at))
 
-    def reports_until(self, kind: type[Ready] | type[Finished]) -> Iterator[Report | None]:
+    def reports_until(self, kind: type[Ready] | type[Warm] | type[Finished]) -> Iterator[Report | None]:
         """Yield reports until every process has sent one of ``kind``; ``None`` when nothing came for a while."""
         waiting = len(self._processes)
         while waiting:
@@ -122,25 +135,28 @@ class Crowd:
             yield report
 
 
-def _run(order: Order, opening: Any, reports: Any) -> None:
+def _run(order: Order, cues: Any, reports: Any) -> None:
     """Be one process of the crowd; whatever goes wrong in it is the parent's to tell."""
     try:
-        _sign_and_play(order, opening, reports)
+        _sign_and_play(order, cues, reports)
     except* ApiSilent as silence:
         reports.put(Failed(str(silence.exceptions[0])))
     except* Exception as error:
         reports.put(Failed("".join(traceback.format_exception(error))))
 
 
-def _sign_and_play(order: Order, opening: Any, reports: Any) -> None:
+def _sign_and_play(order: Order, cues: Any, reports: Any) -> None:
     mint, tokens = order.open_mint(), []
     for number, plan in enumerate(order.plans, 1):
         tokens.append(mint(plan.shopper_id, "shopper", order.claims))
         if number % TOKENS_PER_REPORT == 0 or number == len(order.plans):
             reports.put(Signed((number - 1) % TOKENS_PER_REPORT + 1))
     orders_token = mint("rehearsal-shop", "orders", {})
+    reader_token = mint("rehearsal-warm-up", "shopper", order.claims)
     reports.put(Ready())
-    campaign_id, opens_at = opening.get()
+    cues.get()
+    reports.put(Warm(asyncio.run(warm_up(order.url, reader_token, order.most_at_once))))
+    campaign_id, opens_at = cues.get()
     asyncio.run(_play(order, tokens, orders_token, campaign_id, opens_at, reports))
     reports.put(Finished())
 

@@ -15,7 +15,7 @@ from brandday_cli.rehearsal_verdict import Verdict
 
 
 class RehearsalDisplay:
-    """A progress bar over the shoppers and a table of the answers so far; a context manager."""
+    """A progress bar over the part that is played and a table of the answers so far; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -34,13 +34,17 @@ class RehearsalDisplay:
     ) -> None:
         self._live.stop()
 
-    def on_stage(self, what: str, shoppers: int) -> None:
+    def on_stage(self, what: str, total: int) -> None:
         """Begin a part of the rehearsal."""
-        self._progress.reset(self._task, description=what, total=shoppers)
+        self._progress.reset(self._task, description=what, total=total)
 
     def on_signed(self, tokens: int) -> None:
         """Count signed tokens."""
         self._progress.advance(self._task, tokens)
+
+    def on_warm(self, lanes: int) -> None:
+        """Count requests in flight that were answered in the warm-up, and do not mix them with the answers."""
+        self._progress.advance(self._task, lanes)
 
     def on_calls(self, calls: list[Call], visits: int) -> None:
         """Count answers and finished visits."""

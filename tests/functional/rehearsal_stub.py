@@ -43,6 +43,7 @@ class StubShop:
         self.ended: list[str] = []
         self.published: list[str] = []
         self.requests = 0
+        self.reads_before_requests = 0
 
     # --- the admin API ---
 
@@ -81,6 +82,9 @@ class StubShop:
 
     def answer(self, method: str, path: str, token: str, key: str, body: dict[str, Any]) -> tuple[int, Any, bool]:
         with self.lock:
+            if method == "GET":
+                self.reads_before_requests += self.requests == 0
+                raise Refused(404, "reservation_not_found")
             self.requests += 1
             subject = token.removeprefix("Bearer ").partition("|")[0]
             if self.fault == "refuses":
@@ -157,7 +161,7 @@ def serve(shop: StubShop) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_DELETE = do_POST  # noqa: N815 - the name that http.server asks for
+        do_GET = do_DELETE = do_POST  # noqa: N815 - the names that http.server asks for
 
         def log_message(self, *_: object) -> None:
             pass

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from brandday.domain.reservation_id import parse_reservation_id
 from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, rehearse_campaign
 from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
 from brandday_cli.rehearsal_shopper import Call
 from brandday_cli.rehearsal_verdict import Verdict
+from brandday_cli.rehearsal_warm_up import PATH
 from tests.functional.rehearsal_stub import StubShop, open_mint, serve
 
 PROMISES = ("oversold", "lost", "duplicates", "wrong_sold_out", "errors_5xx")
@@ -24,12 +26,16 @@ class Quiet:
         self.calls: list[Call] = []
         self.stages: list[str] = []
         self.tokens = 0
+        self.lanes = 0
 
     def on_stage(self, what: str, _shoppers: int, /) -> None:
         self.stages.append(what)
 
     def on_signed(self, tokens: int) -> None:
         self.tokens += tokens
+
+    def on_warm(self, lanes: int) -> None:
+        self.lanes += lanes
 
     def on_calls(self, calls: list[Call], _visits: int, /) -> None:
         self.calls += calls
@@ -81,6 +87,25 @@ def test_the_copy_is_ended_and_the_campaign_itself_left_alone() -> None:
     play(shop, shoppers=5, processes=1)
     assert shop.published == shop.ended
     assert shop.published[0].startswith("brand-day-rehearsal-")
+
+
+def test_the_crowd_warms_the_backend_up_first_and_counts_none_of_it() -> None:
+    shop, audience = StubShop(), Quiet()
+    verdict = play(shop, audience, shoppers=5, processes=2)
+    assert [stage.partition(" on ")[0] for stage in audience.stages] == [
+        "signing tokens",
+        "warming up (not counted)",
+        "the rush",
+    ]
+    assert audience.lanes == 8
+    assert shop.reads_before_requests >= audience.lanes
+    assert sum(verdict.responses.values()) == len(audience.calls) == shop.requests
+    assert "reservation_not_found" not in verdict.responses
+
+
+def test_what_the_warm_up_reads_could_be_a_reservation() -> None:
+    # a malformed id would be refused before anything is looked for in the database
+    assert parse_reservation_id(PATH.rpartition("/")[2]) is not None
 
 
 def test_an_honest_refusal_for_overload_is_retried_and_no_error() -> None:
