@@ -160,9 +160,6 @@ def test_a_day_on_which_everything_goes_wrong_ends_with_books_that_agree(seed: i
     day.play(300)
     day.finish()
 
-    assert "killed" in day.said
-    assert "temporarily_overloaded" in day.said
-
 
 def test_over_all_these_days_everything_was_met() -> None:
     """The control: days on which nothing happens would prove nothing."""
