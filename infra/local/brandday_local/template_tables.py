@@ -22,10 +22,19 @@ def table_shape(logical_id: str, template: Path = TEMPLATE) -> dict[str, Any]:
     return shape
 
 
-@cache
+def parameters(template: Path = TEMPLATE) -> list[str]:
+    """Return the names of the template's parameters."""
+    return [str(name) for name in _template(template)["Parameters"]]
+
+
 def _resources(template: Path) -> Any:
+    return _template(template)["Resources"]
+
+
+@cache
+def _template(template: Path) -> Any:
     # The round-trip loader is the one that reads CloudFormation's !Ref and !Sub without being told about them.
-    return YAML().load(template)["Resources"]
+    return YAML().load(template)
 
 
 def _plain(node: Any) -> Any:
