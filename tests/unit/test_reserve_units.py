@@ -494,6 +494,29 @@ def test_a_warm_environment_opens_in_the_same_millisecond() -> None:
     assert environment.reserve("ann", key="next").reservation.state is ReservationState.HELD
 
 
+def test_an_environment_that_is_never_idle_still_looks_elsewhere_every_second() -> None:
+    """Requests for home shards it has not seen lately come all the time; that one has just looked must wear off."""
+    shards = 12
+    backend = Backend(sale(sku(stock=shards), shards=shards))
+    holder = backend.environment()
+    held = [holder.reserve(backend.shopper_at(home)).reservation for home in range(shards)]
+    busy = backend.environment()
+    assert isinstance(busy.refused(backend.shopper_at(0, 1)), AllHeld)
+    last = shards - 1
+    holder.cancel(backend.shopper_at(last), held[last].id)
+
+    refused = 0
+    for number in range(100):
+        backend.clock.advance(100)
+        try:
+            busy.reserve(backend.shopper_at(number % last, 2 + number))
+            break
+        except AllHeld:
+            refused += 1
+
+    assert backend.counts() == (0, shards, 0), f"still free after {refused} refusals"
+
+
 # --- pause ----------------------------------------------------------------------------------------------------
 
 LATEST_MS = 2000
@@ -516,6 +539,20 @@ def test_nobody_gets_a_unit_later_than_two_seconds_after_a_pause_however_slow_th
                 latest = max([latest, *committed])
 
     assert 1900 < latest <= LATEST_MS
+
+
+def test_a_claim_of_several_steps_comes_to_its_end_on_a_database_as_slow_as_its_time_out_allows() -> None:
+    """Config is read again on the way; to refuse because it is old would refuse this shopper for ever."""
+    backend = Backend(sale(sku(stock=2), shards=2))
+    environment = backend.environment()
+    environment.reserve(backend.shopper_at(0, 1))
+    backend.clock.advance(1000)
+    backend.tap.before = lambda _: backend.clock.advance(TIMEOUT_MS)
+
+    reservation = environment.reserve(backend.shopper_at(0)).reservation
+
+    assert reservation.state is ReservationState.HELD
+    assert backend.counts() == (0, 2, 0)
 
 
 def _last_write_after_a_pause(config_age: int, path: str, first_ms: int, later_ms: int) -> list[int]:

@@ -113,9 +113,10 @@ def claim(
                 return Granted(Claim(home.number, added))
             home = result.image
             continue
-        away = yield from _look_elsewhere(request, elsewhere(), added.attempt, terms)
+        candidates = elsewhere()
+        away = yield from _look_elsewhere(request, candidates, added.attempt, terms)
         if away is None:
-            return NothingFree()
+            return NothingFree(looked=bool(candidates))
         shard, added, write = away
         pointer = added._replace(state=POINTER, order_id=None, shard=shard)
         announced = point(home, request, pointer, live_pointers, terms)

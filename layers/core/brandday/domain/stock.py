@@ -115,7 +115,9 @@ class LimitReached(NamedTuple):
 
 
 class NothingFree(NamedTuple):
-    """No free unit was found where one was looked for."""
+    """No free unit was found; ``looked`` says whether other shards than the home shard were looked at."""
+
+    looked: bool = False
 
 
 class LostRace(NamedTuple):

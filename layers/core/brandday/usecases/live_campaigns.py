@@ -19,7 +19,8 @@ REFRESH_MS = 1000
 """How old config may be when a request begins."""
 
 WRITE_BY_MS = 1100
-"""How old config may be when a write is sent: the rest of the 2 s that a pause may take is the database's time-out."""
+"""How old config may be when a write is sent, or it is read again: the rest of the 2 s that a pause may take is the
+database's time-out."""
 
 KEEP = 64
 """How many campaigns an environment remembers, so that made-up ids cannot fill its memory."""

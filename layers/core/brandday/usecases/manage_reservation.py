@@ -1,6 +1,6 @@
 """What happens to a reservation after it was made: looked at, given back, extended, paid."""
 
-from brandday.domain.campaign import LatePayment, Shopper, State
+from brandday.domain.campaign import Campaign, LatePayment, Shopper, State
 from brandday.domain.errors import (
     CampaignNotFound,
     CampaignPaused,
@@ -113,8 +113,7 @@ class ManageReservation:
 
     def _take_again(self, live: LiveCampaign, ref: ClaimRef, late: Claim, order_id: str, now: int) -> Outcome:
         campaign = live.campaign
-        if campaign.state_at(now) is State.PAUSED:
-            raise CampaignPaused
+        _check_not_paused(campaign, now)
         sku = campaign.sku(live.layout.skus[late.entry.slot])
         if sku is None:
             raise ReservationNotFound
@@ -130,7 +129,7 @@ class ManageReservation:
             order_id=order_id,
         )
         protocol = claim(request, live.terms, write_first=False, elsewhere=lambda: _everywhere(live, request))
-        outcome = drive(protocol, self._stock, campaign.id, Memory(live, self._now))
+        outcome = drive(protocol, self._stock, campaign.id, Memory(live, self._campaigns, self._now, _check_not_paused))
         match outcome:
             case Granted(claimed):
                 return Outcome(present(live, ref.name, claimed, now))
@@ -165,6 +164,12 @@ class ManageReservation:
         if isinstance(outcome, LostRace):
             raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
         return outcome
+
+
+def _check_not_paused(campaign: Campaign, now: int) -> None:
+    """A payment that is late may take a unit after the end, but not during a pause."""
+    if campaign.state_at(now) is State.PAUSED:
+        raise CampaignPaused
 
 
 def _late_tag(ref: ClaimRef) -> str:

@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 
-from brandday.domain.campaign import Shopper, Sku, State, check_may_buy
+from brandday.domain.campaign import Campaign, Shopper, Sku, State, check_may_buy
 from brandday.domain.errors import (
     AllHeld,
     CampaignClosed,
@@ -49,16 +50,29 @@ def key_tag(text: str) -> str:
 
 
 class Memory(Watcher):
-    """Lets a campaign's memory learn from what a request meets, and keeps writes within reach of a pause."""
+    """Lets a campaign's memory learn from what a request meets, and keeps writes within reach of a pause.
 
-    def __init__(self, live: LiveCampaign, now: Clock) -> None:
+    ``check`` raises if the campaign, as it is by now, does not allow the write any more.
+    """
+
+    def __init__(
+        self, live: LiveCampaign, campaigns: LiveCampaigns, now: Clock, check: Callable[[Campaign, int], None]
+    ) -> None:
         self._live = live
+        self._campaigns = campaigns
         self._now = now
+        self._check = check
 
     def before_write(self) -> None:
-        """Refuse to write on config that may be out of date by the time the write happens."""
-        if self._now() - self._live.loaded_at > WRITE_BY_MS:
-            raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
+        """Look at the campaign again if what is known of it may be out of date by the time the write happens.
+
+        To refuse instead would be safe too, but where the database is slow, a claim that takes several steps would
+        never come to its end.
+        """
+        now = self._now()
+        if now - self._live.loaded_at > WRITE_BY_MS:
+            self._live = self._campaigns.get(self._live.campaign.id)
+            self._check(self._live.campaign, now)
 
     def saw(self, shard: Shard) -> None:
         """Remember the image."""
@@ -95,10 +109,9 @@ class ReserveUnits:
             if replay is None:
                 raise
             return replay
-        return self.take(live, request)
+        return self._take(live, request, shopper)
 
-    def take(self, live: LiveCampaign, request: ClaimRequest) -> Outcome:
-        """Claim units on a campaign whose conditions are met."""
+    def _take(self, live: LiveCampaign, request: ClaimRequest, shopper: Shopper) -> Outcome:
         sku = live.layout.skus[request.slot]
         refusal = live.sight.refusal(request)
         if live.is_sold_out(sku):
@@ -113,7 +126,8 @@ class ReserveUnits:
             write_first=live.sight.is_likely(request),
             elsewhere=lambda: live.sight.elsewhere(request),
         )
-        return self._answer(live, request, drive(protocol, self._stock, live.campaign.id, Memory(live, self._now)))
+        memory = Memory(live, self._campaigns, self._now, lambda campaign, now: check_may_buy(campaign, shopper, now))
+        return self._answer(live, request, drive(protocol, self._stock, live.campaign.id, memory))
 
     def _answer(self, live: LiveCampaign, request: ClaimRequest, outcome: ClaimOutcome) -> Outcome:
         match outcome:
@@ -127,8 +141,9 @@ class ReserveUnits:
                 raise IdempotencyKeyReused
             case LimitReached(limit, owned, per):
                 raise ShopperLimitReached(limit=limit, owned=owned, per=per)
-            case NothingFree():
-                live.sight.saw_nothing_free(request.slot, request.now)
+            case NothingFree(looked):
+                if looked:  # who has not looked must not keep others from looking
+                    live.sight.saw_nothing_free(request.slot, request.now)
                 raise self._nothing_free(live, request)
             case LostRace():
                 raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
