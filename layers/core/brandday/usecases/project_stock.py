@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brandday.domain.errors import CampaignNotFound
-from brandday.domain.shard import Shard, decode_record
+from brandday.domain.shard import Shard, decode_record, is_restock_mark
 from brandday.domain.stock import Terms
 from brandday.domain.summary import ShardTally, tally_shard
 from brandday.usecases.keep_summary import KeepSummary
@@ -60,7 +60,7 @@ def new_holds_due(change: ShardChanged, terms: Terms) -> set[int]:
     before = change.before.records if change.before else {}
     due: set[int] = set()
     for name, text in change.after.records.items():
-        if text != before.get(name) and "." not in name:
+        if text != before.get(name) and not is_restock_mark(name):
             known = decode_record(before.get(name))
             for entry in decode_record(text):
                 if entry.is_held and entry not in known:

@@ -9,16 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.protocols import expire, settle
-from brandday.domain.shard import POINTER, RELEASED, Shard, decode_record
+from brandday.domain.shard import POINTER, RELEASED, Shard
 from brandday.domain.stock import find, forget_released
 from brandday.domain.summary import tally_shard
 from brandday.usecases.drive import drive
 from brandday.usecases.keep_summary import KeepSummary
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
-from brandday.usecases.ports import Campaigns, Clock, Stock
-
-PAGE = 100
-"""Shards read in one call: DynamoDB's bound for BatchGetItem."""
+from brandday.usecases.ports import SHARDS_PER_READ, Campaigns, Clock, Stock
 
 FORGET_FROM = 64
 """Records from which on a shard is worth tidying: twice what it has when its units are sold once."""
@@ -87,14 +84,12 @@ class SweepStock:
         (shard,) = self._stock.read(campaign_id, (number,), consistent=True)
         pointers = [
             (name, entry.attempt, entry.shard)
-            for name, text in shard.records.items()
-            if "." not in name
-            for entry in decode_record(text)
+            for name, entry in shard.entries()
             if entry.state == POINTER and entry.shard is not None
         ]
         targets = sorted({shard for _, _, shard in pointers})
         images: dict[int, Shard] = {}
-        for page in (targets[at : at + PAGE] for at in range(0, len(targets), PAGE)):
+        for page in (targets[at : at + SHARDS_PER_READ] for at in range(0, len(targets), SHARDS_PER_READ)):
             images |= {image.number: image for image in self._stock.read(campaign_id, page, consistent=True)}
         released = set()
         for name, attempt, target in pointers:
@@ -107,4 +102,4 @@ class SweepStock:
 
 
 def _pages(shards: int) -> Iterator[range]:
-    return (range(at, min(at + PAGE, shards)) for at in range(0, shards, PAGE))
+    return (range(at, min(at + SHARDS_PER_READ, shards)) for at in range(0, shards, SHARDS_PER_READ))
