@@ -11,14 +11,18 @@
     │   └── IdempotencyKeyReused        422
     ├── AccessRefused                   the caller may not do this
     │   ├── Unauthenticated             401
+    │   ├── SignatureInvalid            401
     │   ├── Forbidden                   403
+    │   ├── SecondPersonRequired        403
     │   ├── NotEligible                 403
     │   ├── ChallengeRequired           403
     │   └── TicketInvalid               403
     ├── NotFound                        there is no such thing, or it is not yours: the two look the same
     │   ├── CampaignNotFound            404
     │   ├── ReservationNotFound         404
-    │   └── CouponNotFound              404
+    │   ├── CouponNotFound              404
+    │   ├── RewardNotFound              404
+    │   └── QueueNotFound               404
     ├── CampaignClosed                  the campaign does not sell at this moment
     │   ├── CampaignNotStarted          409
     │   ├── CampaignPaused              409
@@ -38,6 +42,9 @@
     │   ├── CouponExhausted             409
     │   ├── CouponLocked                409
     │   └── NotCombinable               409
+    ├── RewardRefused                   the reward is not in a state that allows this
+    │   ├── RewardClosed                409
+    │   └── RewardNotWaiting            409
     ├── OperatorRefused                 an operator's act does not fit what is there
     │   ├── CampaignChangeRefused       409
     │   ├── CampaignConflict            409
@@ -205,6 +212,20 @@ class Forbidden(AccessRefused):
     takes = frozenset({"needs"})
 
 
+class SignatureInvalid(AccessRefused):
+    """A report is not signed as agreed, or there is nothing of this sender to report on: the two look the same."""
+
+    status = 401
+    title = "The signature is not valid"
+
+
+class SecondPersonRequired(AccessRefused):
+    """Whoever applied the campaign may not approve its rewards."""
+
+    status = 403
+    title = "Somebody else has to approve this"
+
+
 class NotEligible(AccessRefused):
     """The campaign is not for this shopper.
 
@@ -256,6 +277,21 @@ class CouponNotFound(NotFound):
 
     status = 404
     title = "No such coupon"
+
+
+class RewardNotFound(NotFound):
+    """No reward of this shopper has this id (for operators: no reward at all)."""
+
+    status = 404
+    title = "No such reward"
+
+
+class QueueNotFound(NotFound):
+    """There is no queue of this name; `names` are those there are."""
+
+    status = 404
+    title = "No such queue"
+    takes = frozenset({"names"})
 
 
 # --- the campaign does not sell now -------------------------------------------------------------------------
@@ -401,6 +437,29 @@ class NotCombinable(CouponRefused):
 
     status = 409
     title = "The coupon cannot be combined"
+
+
+# --- the reward's state does not allow this -----------------------------------------------------------------
+
+
+class RewardRefused(BrandDayError):
+    """The reward is not in a state that allows this."""
+
+
+class RewardClosed(RewardRefused):
+    """An address cannot be given (any more): `status` is the reward's, and its claim deadline may have passed."""
+
+    status = 409
+    title = "The address cannot be changed any more"
+    takes = frozenset({"status"})
+
+
+class RewardNotWaiting(RewardRefused):
+    """The reward does not wait for this act of an operator; it is `status`."""
+
+    status = 409
+    title = "The reward does not wait for this"
+    takes = frozenset({"status"})
 
 
 # --- an operator's act does not fit -------------------------------------------------------------------------
