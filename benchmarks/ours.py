@@ -12,7 +12,8 @@ from brandday.adapters.keys import parse_shard_key
 from brandday.adapters.stock_stream import read_change
 from brandday.adapters.stock_table import StockTable, decode_shard
 from brandday.adapters.summary_table import SummaryTable
-from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Money, Shopper, Sku
+from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Shopper, Sku
+from brandday.domain.money import Money
 from brandday.domain.errors import AllHeld, SoldOut, TemporarilyOverloaded
 from brandday.domain.reservation_id import reservation_id
 from brandday.domain.shard import Shard

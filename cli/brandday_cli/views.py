@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from brandday.domain.campaign import Money
+from brandday.domain.money import Money
 from brandday.domain.currency import format_money
 
 _STATE_STYLES = {

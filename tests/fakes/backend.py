@@ -14,11 +14,11 @@ from brandday.domain.campaign import (
     Campaign,
     Eligibility,
     LatePayment,
-    Money,
     Shopper,
     Sku,
     Status,
 )
+from brandday.domain.money import Money
 from brandday.domain.errors import BrandDayError
 from brandday.domain.layout import Layout, home_shard, plan_layout
 from brandday.domain.reservation import Outcome, Reservation

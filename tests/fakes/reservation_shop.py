@@ -6,12 +6,12 @@ from brandday.domain.campaign import (
     Campaign,
     Eligibility,
     LatePayment,
-    Money,
     Shopper,
     Sku,
     State,
     Status,
 )
+from brandday.domain.money import Money
 from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import CampaignNotFound, IdempotencyKeyReused, ReservationNotFound
 from brandday.domain.reservation import Outcome, Reservation, ReservationState

@@ -6,7 +6,7 @@ hot path.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
@@ -18,7 +18,9 @@ from brandday.domain.errors import (
     CampaignPaused,
     NotEligible,
 )
+from brandday.domain.fulfilment import Fulfilment, RewardTerms
 from brandday.domain.layout import Layout
+from brandday.domain.money import Money
 from brandday.domain.times import from_rfc3339, to_rfc3339
 
 MAX_SKUS = 36
@@ -53,21 +55,9 @@ class LatePayment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """An amount in the currency's minor units (fen, cents) and its ISO 4217 code."""
-
-    amount: int
-    currency: str
-
-    def to_document(self) -> dict[str, Any]:
-        """As written in a campaign document and in answers."""
-        return {"amount": self.amount, "currency": self.currency}
-
-
-@dataclass(frozen=True, slots=True)
 class Sku:
     """One thing on sale; `title` is by language tag, `stock` is what it starts with (restocks are the
-    campaign's).
+    campaign's), `reward` is what a unit is once it is the shopper's.
     """
 
     sku: str
@@ -76,6 +66,7 @@ class Sku:
     sale_price: Money
     stock: int
     units_per_shopper: int
+    reward: RewardTerms = RewardTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +143,7 @@ class Campaign:
     extend_seconds: int
     late_payment: LatePayment
     eligibility: Eligibility
+    fulfilment: Fulfilment = field(default_factory=Fulfilment)
     status: Status = Status.DRAFT
     version: int = 0
     layout: Layout | None = None
@@ -226,6 +218,7 @@ class Campaign:
                     "sale_price": sku.sale_price.to_document(),
                     "stock": sku.stock,
                     "units_per_shopper": sku.units_per_shopper,
+                    "reward": sku.reward.to_document(),
                 }
                 for sku in self.skus
             ],
@@ -238,6 +231,7 @@ class Campaign:
                 "new_customers_only": self.eligibility.new_customers_only,
                 "regions": list(self.eligibility.regions),
             },
+            "fulfilment": self.fulfilment.to_document(),
         }
 
     @classmethod
@@ -253,7 +247,10 @@ class Campaign:
         published_at: int | None = None,
         ended_at: int | None = None,
     ) -> Self:
-        """A campaign from its document in normal form (`to_document`) and what is kept beside it."""
+        """A campaign from its document in normal form (`to_document`) and what is kept beside it.
+
+        Documents of before there were rewards say nothing of them; those campaigns sell orders.
+        """
         skus = tuple(
             Sku(
                 sku=sku["sku"],
@@ -262,6 +259,7 @@ class Campaign:
                 sale_price=Money(**sku["sale_price"]),
                 stock=sku["stock"],
                 units_per_shopper=sku["units_per_shopper"],
+                reward=RewardTerms.from_document(sku.get("reward", {})),
             )
             for sku in document["skus"]
         )
@@ -284,6 +282,7 @@ class Campaign:
                 new_customers_only=eligibility["new_customers_only"],
                 regions=tuple(eligibility["regions"]),
             ),
+            fulfilment=Fulfilment.from_document(document.get("fulfilment", {})),
             status=status,
             version=version,
             layout=None if layout is None else Layout.from_document(layout, skus),

@@ -1,6 +1,6 @@
 """Currencies of ISO 4217 and how many digits their minor units have, so that amounts can be shown to people."""
 
-from brandday.domain.campaign import Money
+from brandday.domain.money import Money
 
 _NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _TWO_DIGITS = """

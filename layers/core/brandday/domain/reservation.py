@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from brandday.domain.campaign import Money
+from brandday.domain.money import Money
 
 
 class ReservationState(StrEnum):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from brandday.domain.campaign import Money
+from brandday.domain.money import Money
 
 
 class MoneyBody(BaseModel):

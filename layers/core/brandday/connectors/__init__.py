@@ -1,0 +1,1 @@
+"""Where rewards leave to: one file for each kind of destination."""
