@@ -8,7 +8,7 @@ import random
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from moto import mock_aws
@@ -222,6 +222,20 @@ def test_one_write_may_move_several_records_and_slots_or_none(shards: OneCampaig
     assert shards.now(0) == after
 
 
+def test_units_that_must_stay_are_not_taken_also_from_a_shard_never_written(shards: OneCampaign) -> None:
+    assert shards.write(replace(take(0), floor={"0": 3})) == Refused(Shard(0, 0, {}, {}))
+    assert shards.write(replace(take(0), floor={"0": 2})) == Written({"0": 2})
+    assert shards.write(replace(take(0, BOB), floor={"0": 2})) == Refused(shards.now(0))
+    assert shards.write(replace(take(0, BOB), floor={"0": 1})) == Written({"0": 1})
+
+
+def test_a_write_that_names_a_version_wants_just_that(shards: OneCampaign) -> None:
+    assert shards.write(replace(take(0), version=1)) == Refused(Shard(0, 0, {}, {}))
+    assert shards.write(replace(take(0), version=0)) == Written({"0": 2})
+    assert shards.write(replace(take(0, BOB), version=0)) == Refused(shards.now(0))
+    assert shards.write(replace(take(0, BOB), version=1)) == Written({"0": 1})
+
+
 # --- all of it --------------------------------------------------------------------------------------------
 
 
@@ -251,4 +265,11 @@ def _random_write(dice: random.Random, shard: Shard) -> ShardWrite:
         changes.append(RecordChange(name, seen, dice.choice((None, "a", "b", "a b"))))
     slots = dice.sample("01z", dice.choice((0, 1, 1, 2)))
     free = {slot: dice.choice((-3, -2, -1, -1, 1, 2)) for slot in slots}
-    return ShardWrite(shard.number, tuple(changes), free, {slot: int(slot, 36) % 7 for slot in slots})
+    return ShardWrite(
+        shard.number,
+        tuple(changes),
+        free,
+        {slot: int(slot, 36) % 7 for slot in slots},
+        {slot: dice.choice((0, 0, 1, 3)) for slot in slots},
+        dice.choice((None, None, shard.version, shard.version, shard.version + 1)),
+    )

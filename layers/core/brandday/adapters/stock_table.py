@@ -88,10 +88,15 @@ class StockTable:
             values[f":c{slot}"] = {"N": str(capacity)}
             values[f":d{slot}"] = {"N": str(delta)}
             if delta < 0:
-                values[f":n{slot}"] = {"N": str(-delta)}
+                needed = write.floor.get(slot, 0) - delta
+                values[f":n{slot}"] = {"N": str(needed)}
                 enough = f"f{slot} >= :n{slot}"
                 untouched = f"(attribute_not_exists(f{slot}) OR {enough})"
-                conditions.append(untouched if capacity >= -delta else enough)
+                conditions.append(untouched if capacity >= needed else enough)
+        if write.version is not None:
+            conditions.append("v = :v" if write.version else "attribute_not_exists(v)")
+            if write.version:
+                values[":v"] = {"N": str(write.version)}
         update = f"SET {', '.join(sets)} " if sets else ""
         if removes:
             update += f"REMOVE {', '.join(removes)} "

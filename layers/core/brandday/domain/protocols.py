@@ -84,10 +84,12 @@ def claim(
     """Claim units for a shopper: one write when all goes well, two when the home shard is empty and others are not.
 
     ``write_first`` says that the first write is likely to succeed; otherwise the home shard is read before. What even
-    a shopper without any claim may not have is never written blindly.
+    a shopper without any claim may not have is never written blindly; nor must be what has a cap for the day.
     ``elsewhere`` names the few shards worth a look once the home shard is known to be empty.
     """
-    possible = judge(request, (), terms) is None and terms.capacity(request.slot, request.home) >= request.quantity
+    there = terms.capacity(request.slot, request.home) - terms.pace.reserved(request.slot, request.home, request.now)
+    uncapped = terms.pace.left_today(request.slot, Shard(request.home, 0, {}, {}), request.now) is None
+    possible = uncapped and judge(request, (), terms) is None and there >= request.quantity
     if write_first and possible:
         result = yield Write(first_take(request, terms))
         if isinstance(result, Written):

@@ -7,7 +7,7 @@ conditional write. What may be written is decided in :mod:`brandday.domain.stock
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 HELD = "h"
@@ -146,13 +146,16 @@ class ShardWrite:
     """The one shape of every write: it happens whole if each record is as it was seen and enough units are free.
 
     ``free`` is the change of free units per slot; ``capacity`` the full capacity of these slots in this shard,
-    which is what an absent counter stands for.
+    which is what an absent counter stands for. ``floor`` is what must stay free of a slot that units are taken from;
+    where it is not given, none need to. With a ``version`` nothing at all may have changed since it was seen.
     """
 
     shard: int
     changes: tuple[RecordChange, ...]
     free: Mapping[str, int]
     capacity: Mapping[str, int]
+    floor: Mapping[str, int] = field(default_factory=dict)
+    version: int | None = None
 
 
 class Written(NamedTuple):
@@ -171,10 +174,12 @@ def apply(shard: Shard, write: ShardWrite) -> Shard | None:
     """Return the shard after ``write``, or None if its condition does not hold: the semantics adapters implement."""
     if any(shard.records.get(change.name) != change.before for change in write.changes):
         return None
+    if write.version is not None and write.version != shard.version:
+        return None
     free = dict(shard.free)
     for slot, delta in write.free.items():
         left = free.get(slot, write.capacity[slot]) + delta
-        if delta < 0 and left < 0:
+        if delta < 0 and left < write.floor.get(slot, 0):
             return None
         free[slot] = left
     records = dict(shard.records)

@@ -26,8 +26,8 @@ Why it is right:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from brandday.domain.shard import (
     CONFIRMED,
@@ -57,13 +57,37 @@ FORGET_AFTER_MS = 15 * 60 * 1000
 """Released records are kept at least this long: far beyond any request's life and any clock's error."""
 
 
+class Pace(Protocol):
+    """When units that exist may be taken: pools that open by and by, and days with a cap."""
+
+    def reserved(self, slot: str, shard: int, now: int) -> int:
+        """Return how many of the shard's units of a slot are not to be had before some time after ``now``."""
+
+    def left_today(self, slot: str, shard: Shard, now: int) -> int | None:
+        """Return how many more units may leave the shard today, as its records tell; None where no day has a cap."""
+
+
+class _AtOnce:
+    """Every unit may be taken at any time."""
+
+    def reserved(self, slot: str, shard: int, now: int) -> int:  # noqa: ARG002 - a Pace
+        return 0
+
+    def left_today(self, slot: str, shard: Shard, now: int) -> int | None:  # noqa: ARG002 - a Pace
+        return None
+
+
+_AT_ONCE = _AtOnce()
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is fixed about a campaign's claims: how long holds last (milliseconds) and what shards can hold."""
+    """What is fixed about a campaign's claims: how long holds last (milliseconds), what shards can hold, and when."""
 
     hold_ms: int
     extended_ms: int
     capacity: Callable[[str, int], int]
+    pace: Pace = _AT_ONCE
 
     def expires_at(self, entry: Entry) -> int:
         """Return when a held entry lapses, in epoch milliseconds."""
@@ -159,6 +183,7 @@ def first_take(request: ClaimRequest, terms: Terms) -> ShardWrite:
         (RecordChange(request.name, None, encode_entry(request.entry())),),
         {request.slot: -request.quantity},
         {request.slot: terms.capacity(request.slot, request.home)},
+        {request.slot: terms.pace.reserved(request.slot, request.home, request.now)},
     )
 
 
@@ -208,11 +233,16 @@ def take(
     """Return the write that gives the shopper the units of ``added`` in ``shard``, or None if too few are free.
 
     When too few are free, holds of other shoppers that are due give theirs back in the same write, so a unit is on
-    sale again the moment its hold lapses, not when somebody has swept.
+    sale again the moment its hold lapses, not when somebody has swept. Units that are not released yet stay; a day's
+    cap is counted from the records, so such a write holds only for the image it was made from.
     """
+    left_today = terms.pace.left_today(request.slot, shard, request.now)
+    if left_today is not None and left_today < request.quantity:
+        return None
     own, free = _add(shard, request, added, live_pointers, terms)
     changes = [own]
-    missing = -(shard.free.get(request.slot, terms.capacity(request.slot, shard.number)) + free[request.slot])
+    floor = terms.pace.reserved(request.slot, shard.number, request.now)
+    missing = floor - (shard.free.get(request.slot, terms.capacity(request.slot, shard.number)) + free[request.slot])
     for name in _names_due(shard, terms, request.now):
         if missing <= 0:
             break
@@ -224,7 +254,10 @@ def take(
             missing -= given[request.slot]
             for slot, units in given.items():
                 free[slot] = free.get(slot, 0) + units
-    return None if missing > 0 else _shard_write(shard.number, changes, free, terms)
+    if missing > 0:
+        return None
+    write = _shard_write(shard.number, changes, free, terms)
+    return replace(write, floor={request.slot: floor}, version=None if left_today is None else shard.version)
 
 
 def point(
