@@ -53,6 +53,7 @@ class MemoryCampaigns:
     summaries: MemorySummaries
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     trails: dict[str, list[TrailEntry]] = field(default_factory=dict)
+    salt: bytes | None = None
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and its summary's attributes; there is no replica that could lag."""
@@ -64,6 +65,16 @@ class MemoryCampaigns:
     def list_ids(self) -> list[str]:
         """Return the ids of all campaigns."""
         return sorted(self.campaigns)
+
+    def known_salt(self) -> bytes | None:
+        """Return the salt of all shoppers' names, if there is one yet."""
+        return self.salt
+
+    def deployment_salt(self, fresh: bytes) -> bytes:
+        """Return the salt of all shoppers' names; it is `fresh` if there is none yet."""
+        if self.salt is None:
+            self.salt = fresh
+        return self.salt
 
     def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
         """Write campaign and entry if the version is the expected one."""

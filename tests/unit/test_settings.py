@@ -3,9 +3,17 @@
 import pytest
 
 from brandday.adapters import aws, keys
-from brandday.config.settings import SettingMissing, Settings
+from brandday.config.settings import DeliverySettings, RewardSettings, SettingMissing, Settings
 
 TABLES = {"STOCK_TABLE": "stock", "CAMPAIGN_TABLE": "campaigns"}
+REWARDS = {
+    "REWARD_TABLE": "rewards",
+    "ADDRESS_KEY_ID": "key-1",
+    "FULFILMENT_QUEUE_URL": "https://fulfilments",
+    "FULFILMENT_DEAD_LETTER_QUEUE_URL": "https://fulfilments-dead",
+    "HOLD_DEAD_LETTER_QUEUE_URL": "https://holds-dead",
+    "STREAM_DEAD_LETTER_QUEUE_URL": "https://stream-dead",
+}
 
 
 def test_settings_come_from_the_environment() -> None:
@@ -26,6 +34,37 @@ def test_a_table_that_is_not_named_is_said_by_its_variable(name: str, value: str
 def test_a_timeout_that_is_no_whole_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="DATABASE_TIMEOUT_MS"):
         Settings.from_env({**TABLES, "DATABASE_TIMEOUT_MS": text})
+
+
+def test_settings_of_rewards_come_from_the_environment() -> None:
+    assert RewardSettings.from_env(REWARDS) == RewardSettings(
+        "rewards",
+        "key-1",
+        "https://fulfilments",
+        "https://fulfilments-dead",
+        "https://holds-dead",
+        "https://stream-dead",
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REWARDS))
+def test_what_rewards_cannot_do_without_is_said_by_its_variable(name: str) -> None:
+    with pytest.raises(SettingMissing, match=f" {name} "):
+        RewardSettings.from_env(REWARDS | {name: ""})
+
+
+def test_deliveries_are_careful_unless_told_otherwise() -> None:
+    assert DeliverySettings.from_env({}) == DeliverySettings(10_000, "", allow_private=False)
+    told = {"DELIVERY_TIMEOUT_MS": "500", "EMAIL_SENDER": "shop@example.com", "PRIVATE_DESTINATIONS": "allow"}
+    assert DeliverySettings.from_env(told) == DeliverySettings(500, "shop@example.com", allow_private=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("DELIVERY_TIMEOUT_MS", "0"), ("DELIVERY_TIMEOUT_MS", "10s"), ("PRIVATE_DESTINATIONS", "yes")]
+)
+def test_a_delivery_setting_that_makes_no_sense_is_said_by_its_variable(name: str, text: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        DeliverySettings.from_env({name: text})
 
 
 def test_clients_give_up_in_time_and_never_repeat_a_call() -> None:

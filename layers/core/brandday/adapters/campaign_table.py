@@ -10,6 +10,8 @@ from brandday.adapters.aws import cancellation_items, is_condition_failure, over
 from brandday.adapters.keys import (
     CAMPAIGN_INDEX,
     CONFIG,
+    DEPLOYMENT,
+    SALT,
     SUMMARY,
     campaign_key,
     parse_trail_entry_key,
@@ -29,6 +31,8 @@ TRAIL_LENGTH = 500
 
 type Item = Mapping[str, Any]
 """An item as boto3's low-level client gives it: {"version": {"N": "3"}}."""
+
+_SALT_KEY: Mapping[str, Any] = {"pk": {"S": DEPLOYMENT}, "sk": {"S": SALT}}
 
 
 class CampaignTable:
@@ -105,6 +109,29 @@ class CampaignTable:
                 ConsistentRead=True,
             )
         return [_decode_entry(item) for item in answer["Items"]]
+
+    def known_salt(self) -> bytes | None:
+        """The salt of all shoppers' names; None as long as nothing was ever published."""
+        with overload_translated():
+            answer = self._client.get_item(TableName=self._table, Key=_SALT_KEY, ConsistentRead=True)
+        return answer["Item"]["salt"]["B"] if "Item" in answer else None
+
+    def deployment_salt(self, fresh: bytes) -> bytes:
+        """The salt of all shoppers' names; `fresh` becomes it if there is none yet."""
+        try:
+            with overload_translated():
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={**_SALT_KEY, "salt": {"B": fresh}},
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if not is_condition_failure(error):
+                raise
+            there: bytes = error.response["Item"]["salt"]["B"]  # type: ignore[typeddict-item]
+            return there
+        return fresh
 
     def _query_all(self, partition: str) -> list[Item]:
         items: list[Item] = []

@@ -6,6 +6,8 @@ CAMPAIGN_KEYS = ("pk", "sk")
 CONFIG = "CONFIG"
 SUMMARY = "SUMMARY"
 CAMPAIGN_INDEX = "CAMPAIGNS"
+DEPLOYMENT = "DEPLOYMENT"
+SALT = "SALT"
 
 
 def shard_key(campaign_id: str, shard: int) -> str:

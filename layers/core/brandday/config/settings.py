@@ -38,6 +38,52 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How connectors may deliver: how long to wait for an answer, who e-mail is from ("" for nobody), and whether
+    webhooks may lead to private addresses.
+    """
+
+    timeout_ms: int = 10_000
+    email_sender: str = ""
+    allow_private: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raises ValueError naming the variable."""
+        env = os.environ if environ is None else environ
+        return cls(
+            timeout_ms=_milliseconds(env, "DELIVERY_TIMEOUT_MS", default=10_000),
+            email_sender=env.get("EMAIL_SENDER", ""),
+            allow_private=_one_of(env, "PRIVATE_DESTINATIONS", ("refuse", "allow")) == "allow",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSettings:
+    """What the functions of rewards need besides: their table, the key of addresses, all queues."""
+
+    reward_table: str
+    address_key_id: str
+    fulfilment_queue_url: str
+    fulfilment_dead_letter_queue_url: str
+    hold_dead_letter_queue_url: str
+    stream_dead_letter_queue_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raises SettingMissing naming the variable."""
+        env = os.environ if environ is None else environ
+        return cls(
+            reward_table=_required(env, "REWARD_TABLE"),
+            address_key_id=_required(env, "ADDRESS_KEY_ID"),
+            fulfilment_queue_url=_required(env, "FULFILMENT_QUEUE_URL"),
+            fulfilment_dead_letter_queue_url=_required(env, "FULFILMENT_DEAD_LETTER_QUEUE_URL"),
+            hold_dead_letter_queue_url=_required(env, "HOLD_DEAD_LETTER_QUEUE_URL"),
+            stream_dead_letter_queue_url=_required(env, "STREAM_DEAD_LETTER_QUEUE_URL"),
+        )
+
+
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:
@@ -50,3 +96,10 @@ def _milliseconds(env: Mapping[str, str], name: str, *, default: int) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ValueError(f"environment variable {name} must be a whole number of milliseconds, not {text!r}")
     return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    text = env.get(name, "") or allowed[0]
+    if text not in allowed:
+        raise ValueError(f"environment variable {name} must be one of {', '.join(allowed)}, not {text!r}")
+    return text

@@ -18,7 +18,7 @@ from brandday.domain.errors import (
     CampaignPaused,
     NotEligible,
 )
-from brandday.domain.fulfilment import Fulfilment, RewardTerms
+from brandday.domain.fulfilment import ORDERED, Fulfilment, RewardTerms
 from brandday.domain.layout import Layout
 from brandday.domain.money import Money
 from brandday.domain.times import from_rfc3339, to_rfc3339
@@ -66,7 +66,7 @@ class Sku:
     sale_price: Money
     stock: int
     units_per_shopper: int
-    reward: RewardTerms = RewardTerms()
+    reward: RewardTerms = ORDERED
 
 
 @dataclass(frozen=True, slots=True)

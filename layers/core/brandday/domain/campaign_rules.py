@@ -21,6 +21,7 @@ MAX_UNITS_PER_SHARD = 1000
 """Keeps a shard far under DynamoDB's 400 KB, however often its campaign is restocked."""
 
 _PROMISED = "cannot change once the campaign is published: shoppers may hold or own units on these terms"
+_ENDED = "cannot change, but for `fulfilment`: the campaign has ended; declare a new one under another id"
 _FROZEN = {
     "mechanic": _PROMISED,
     "time_zone": "cannot change once the campaign is published: its times were announced in this zone",
@@ -33,17 +34,24 @@ _FROZEN_OF_SKU = {
     "list_price": _PROMISED,
     "sale_price": _PROMISED,
     "units_per_shopper": _PROMISED,
+    "reward": _PROMISED,
 }
 
 
 def check_changes(live: Campaign, declared: Campaign, changes: Sequence[Change], now_ms: int) -> None:
     """Raise unless `live` may become `declared` at `now_ms`; every place that stands in the way is named.
 
-    CampaignChangeRefused for what is frozen, ValidationFailed for times that are over.
+    CampaignChangeRefused for what is frozen, ValidationFailed for times that are over. How rewards are handed over
+    may change even after the end: they are on their way for weeks, and a partner may move meanwhile.
     """
+    claim_until = declared.fulfilment.claim_until
+    if claim_until is not None and claim_until != live.fulfilment.claim_until and claim_until <= now_ms:
+        raise ValidationFailed(errors=[FieldError("/fulfilment/claim_until", "not_in_future")])
     state = live.state_at(now_ms)
     if state is State.ENDED:
-        raise _refused([("", "cannot change: the campaign has ended; declare a new one under another id")])
+        if all(change.path[0] == "fulfilment" for change in changes):
+            return
+        raise _refused([("", _ENDED)])
     if state is not State.DRAFT:
         frozen = list(_frozen(live, declared, changes, now_ms))
         if frozen:
@@ -91,8 +99,8 @@ def _frozen(live: Campaign, declared: Campaign, changes: Iterable[Change], now_m
         yield "/skus", f"cannot lose {', '.join(gone)} once the campaign is published: shoppers may own units"
     for change in changes:
         match change.path:
-            case ("skus", sku, field, *_) if sku in index and sku in known and field in _FROZEN_OF_SKU:
-                yield f"/skus/{index[sku]}/{field}", _FROZEN_OF_SKU[field]
+            case ("skus", sku, field, *inner) if sku in index and sku in known and field in _FROZEN_OF_SKU:
+                yield "/".join((f"/skus/{index[sku]}/{field}", *inner)), _FROZEN_OF_SKU[field]
             case ("starts_at",) if now_ms >= live.starts_at:
                 yield "/starts_at", "cannot change any more: the campaign has started"
             case ("starts_at",) if declared.starts_at <= now_ms:

@@ -47,6 +47,10 @@ class RewardTerms:
         return cls(RewardKind(document.get("kind", RewardKind.ORDER)), _money(document.get("value")))
 
 
+ORDERED = RewardTerms()
+"""What a unit is unless its SKU says otherwise: something that was bought."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorChoice:
     """Which connector takes the rewards of a kind, and its own options as declared."""

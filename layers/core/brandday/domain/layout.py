@@ -2,7 +2,8 @@
 
 The split is fixed when the campaign is published: salt, number of shards and each SKU's slot. From then on
 every environment computes the same answer from the same few bytes, so no shard has to be created in advance
-and none can be created with the wrong stock.
+and none can be created with the wrong stock. The salt is the same in all campaigns of a deployment, made at its first
+publication: a shopper's rewards of all campaigns are found under one name.
 """
 
 import base64
@@ -68,7 +69,7 @@ class Layout:
         return {slot: sku for sku, slot in self.slots.items()}
 
     def name_of(self, shopper_id: str) -> str:
-        """The name `shopper_id` goes by in this campaign's shards."""
+        """The name `shopper_id` goes by in shards and rewards."""
         return shopper_name(self.salt, shopper_id)
 
     def home_of(self, shopper_id: str) -> int:
@@ -92,8 +93,8 @@ class Layout:
 
 
 def plan_layout(skus: Iterable[StockedSku], salt: bytes) -> Layout:
-    """The layout for `skus` at publication; `salt` is 16 random bytes, so that nobody can choose a home
-    shard.
+    """The layout for `skus` at publication; `salt` is the deployment's 16 random bytes, so that nobody can
+    choose a home shard.
     """
     if len(salt) != SALT_BYTES:
         raise ValueError(f"a layout's salt has {SALT_BYTES} bytes, not {len(salt)}")
@@ -111,7 +112,7 @@ def plan_layout(skus: Iterable[StockedSku], salt: bytes) -> Layout:
 
 
 def shopper_name(salt: bytes, shopper_id: str) -> str:
-    """A shopper's name in one campaign: 12 characters of base64url, 72 bits that tell nothing about who it
+    """A shopper's name in all tables: 12 characters of base64url, 72 bits that tell nothing about who it
     is.
     """
     return to_base64url(hashlib.blake2b(shopper_id.encode(), key=salt, digest_size=_NAME_BYTES).digest())

@@ -40,6 +40,9 @@ class CampaignStore(Protocol):
         0 is expected of a campaign that does not exist yet.
         """
 
+    def deployment_salt(self, fresh: bytes) -> bytes:
+        """Return the one salt of all campaigns; `fresh` becomes it if there is none yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -53,7 +56,7 @@ class Act:
 class OperateCampaign:
     """The operator's acts. `who` is the token's subject throughout.
 
-    `now` is in epoch milliseconds, `random_bytes` makes salts and the ids of trail entries.
+    `now` is in epoch milliseconds, `random_bytes` makes the salt and the ids of trail entries.
     """
 
     campaigns: CampaignStore
@@ -95,7 +98,8 @@ class OperateCampaign:
             check_changes(live, declared, changes, now)
             after = _redeclared(live, declared, now)
         if publishes:
-            after = self._published(after, now)
+            # A dry run shows nothing of the salt and must not be what decides it.
+            after = _published(after, self.random_bytes(SALT_BYTES) if dry_run else self._salt(), now)
             changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
         if dry_run:
             return Act(after, changes)
@@ -109,7 +113,7 @@ class OperateCampaign:
             check_published(live, now)
             return Act(live)
         check_not_over(live, now)
-        return self._move(live, self._published(live, now), who, "publish", now)
+        return self._move(live, _published(live, self._salt(), now), who, "publish", now)
 
     def pause(self, campaign_id: str, who: str) -> Act:
         """Stop the sale until it is resumed; holds stay, and can be paid."""
@@ -200,9 +204,9 @@ class OperateCampaign:
         except CampaignNotFound:
             return None
 
-    def _published(self, draft: Campaign, now: int) -> Campaign:
-        layout = plan_layout(draft.skus, self.random_bytes(SALT_BYTES))
-        return replace(draft, status=Status.PUBLISHED, layout=layout, published_at=now)
+    def _salt(self) -> bytes:
+        """All campaigns share it: a shopper has one name in the whole deployment, and so one list of rewards."""
+        return self.campaigns.deployment_salt(self.random_bytes(SALT_BYTES))
 
     def _switch(self, campaign_id: str, who: str, act: str, status: Status) -> Act:
         now = self.now()
@@ -220,6 +224,10 @@ class OperateCampaign:
         entry = TrailEntry(self.random_bytes(6).hex(), now, who, act, saved.version, changes)
         self.campaigns.save(saved, version, entry)
         return Act(saved, changes)
+
+
+def _published(draft: Campaign, salt: bytes, now: int) -> Campaign:
+    return replace(draft, status=Status.PUBLISHED, layout=plan_layout(draft.skus, salt), published_at=now)
 
 
 def _redeclared(live: Campaign, declared: Campaign, now: int) -> Campaign:

@@ -1,0 +1,5 @@
+"""What partners report about rewards, and what operators do about them."""
+
+from brandday.bootstrap import fulfilments
+
+lambda_handler = fulfilments()

@@ -1,0 +1,5 @@
+"""What a shopper has won or bought, and where it should go."""
+
+from brandday.bootstrap import rewards
+
+lambda_handler = rewards()
