@@ -13,8 +13,8 @@ from brandday.adapters.stock_stream import read_change
 from brandday.adapters.stock_table import StockTable, decode_shard
 from brandday.adapters.summary_table import SummaryTable
 from brandday.domain.campaign import Campaign, Eligibility, LatePayment, Shopper, Sku
-from brandday.domain.money import Money
 from brandday.domain.errors import AllHeld, SoldOut, TemporarilyOverloaded
+from brandday.domain.money import Money
 from brandday.domain.reservation_id import reservation_id
 from brandday.domain.shard import Shard
 from brandday.domain.stock import Claim
@@ -185,7 +185,7 @@ def flash_sale(
 def publish(client: "DynamoDBClient", stock_table: str, campaign_table: str, campaign: Campaign, now_ms: int) -> None:
     """Apply and publish a campaign as an operator does; the same moment gives the same layout."""
     campaigns, stock = CampaignTable(client, campaign_table), StockTable(client, stock_table)
-    operate = OperateCampaign(campaigns, stock, lambda: now_ms, random.Random(now_ms).randbytes)
+    operate = OperateCampaign(campaigns, stock, lambda: now_ms, random.Random(now_ms).randbytes, lambda _: ())
     operate.apply(campaign, "benchmark", publish=True)
 
 

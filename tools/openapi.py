@@ -58,10 +58,11 @@ itself refuses bad tokens, missing scopes and throttled requests with `{"message
 
 
 class WrongPlace(BaseModel):
-    """One place in the input that is wrong: in the body (`pointer`, RFC 6901) or a `header`."""
+    """One place in the input that is wrong: in the body (`pointer`, RFC 6901), a `header` or a `query` parameter."""
 
     pointer: str | None = None
     header: str | None = None
+    query: str | None = None
     rule: str
     detail: str
 
@@ -189,7 +190,14 @@ def _function_of(route: Route) -> Callable[..., Any]:
                 description="One new value per intended action, the same for every retry.",
             ),
         ]
-    optional = {name: Annotated[kind, params.Query(description=text)] for name, (kind, text) in route.query.items()}
+    for name in route.needs_query:
+        kind, text = route.query[name]
+        kinds[name] = Annotated[kind, params.Query(description=text)]
+    optional = {
+        name: Annotated[kind, params.Query(description=text)]
+        for name, (kind, text) in route.query.items()
+        if name not in route.needs_query
+    }
     if route.body is not None:
         kinds["body"] = Annotated[route.body, params.Body()]
     named = inspect.Parameter.KEYWORD_ONLY

@@ -1,6 +1,6 @@
-"""`brandday audit`: prove from the tables that not one unit was oversold or lost."""
+"""`brandday audit`: prove from the tables that not one unit or reward was oversold, lost or delivered twice."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,12 +11,19 @@ from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_records import UnreadableCampaign
 from brandday_cli.audit_report import to_json, to_text
 from brandday_cli.audit_rules import Findings
-from brandday_cli.audit_tables import DynamoAuditTables
+from brandday_cli.audit_tables import DynamoAuditTables, DynamoRewardTables
 from brandday_cli.console import err, out
 from brandday_cli.failures import CommandFailed, ExitCode
 from brandday_cli.target import Target, find_local_stack
 
 READ_TIMEOUT_MS = 20_000
+
+
+class Tables(NamedTuple):
+    """What is audited; ``rewards`` is ``None`` where there is no table of them."""
+
+    stock: DynamoAuditTables
+    rewards: DynamoRewardTables | None = None
 
 
 def audit(
@@ -27,11 +34,22 @@ def audit(
         bool, typer.Option("--scan", help="Also look for stock outside the layout; reads the whole table.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Also what is only true once a sale is quiet: the live summary agrees.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Also what is only true once a sale is quiet: the live summary agrees, no reward is still to come.",
+        ),
     ] = False,
+    reward_table: Annotated[
+        str | None,
+        typer.Option(envvar="REWARD_TABLE", help="The table of rewards; without it the local stack's.", metavar="NAME"),
+    ] = None,
 ) -> None:
-    """Prove from the tables that not one unit was oversold or lost; exit code 1 names each violation."""
-    findings = run_audit(open_tables(ctx.obj), campaign_id, scan=scan, strict=strict, show_progress=True)
+    """Prove from the tables that not one unit was oversold or lost, and not one reward lost or delivered twice.
+
+    Exit code 1 names each violation.
+    """
+    findings = run_audit(open_tables(ctx.obj, reward_table), campaign_id, scan=scan, strict=strict, show_progress=True)
     if as_json:
         out.file.write(to_json(findings) + "\n")
     else:
@@ -40,8 +58,8 @@ def audit(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def open_tables(target: Target) -> DynamoAuditTables:
-    """Return the tables: those that STOCK_TABLE and CAMPAIGN_TABLE name, or else the local stack's.
+def open_tables(target: Target, reward_table: str | None = None) -> Tables:
+    """Return the tables: those that STOCK_TABLE, CAMPAIGN_TABLE and ``reward_table`` name, or else the local stack's.
 
     Raises CommandFailed when another API was named and its tables were not.
     """
@@ -52,15 +70,21 @@ def open_tables(target: Target) -> DynamoAuditTables:
             raise CommandFailed(
                 f"The audit reads the tables itself, and does not know which: {missing}",
                 exit_code=ExitCode.USAGE,
-                advice="Set STOCK_TABLE and CAMPAIGN_TABLE to the stack's outputs, and credentials that may read them.",
+                advice="Set STOCK_TABLE, CAMPAIGN_TABLE and REWARD_TABLE to the stack's outputs, and credentials that "
+                "may read them.",
             ) from None
         stack = find_local_stack()
-        return DynamoAuditTables(stack.aws.tables, stack.stock_table, stack.campaign_table)
-    return DynamoAuditTables(dynamodb_client(READ_TIMEOUT_MS), settings.stock_table, settings.campaign_table)
+        rewards = DynamoRewardTables(stack.aws.tables, stack.stock_table, reward_table or stack.reward_table)
+        return Tables(DynamoAuditTables(stack.aws.tables, stack.stock_table, stack.campaign_table), rewards)
+    client = dynamodb_client(READ_TIMEOUT_MS)
+    return Tables(
+        DynamoAuditTables(client, settings.stock_table, settings.campaign_table),
+        DynamoRewardTables(client, settings.stock_table, reward_table) if reward_table else None,
+    )
 
 
 def run_audit(
-    tables: DynamoAuditTables,
+    tables: Tables,
     campaign_id: str,
     *,
     scan: bool = False,
@@ -69,7 +93,7 @@ def run_audit(
 ) -> Findings:
     """Audit a campaign, with a progress bar if asked for; raises CommandFailed if there is nothing to judge."""
     with Progress(
-        TextColumn("reading shards"),
+        TextColumn("reading shards and rewards" if tables.rewards else "reading shards"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -80,8 +104,9 @@ def run_audit(
         task = progress.add_task("", total=None)
         try:
             return audit_campaign(
-                tables,
+                tables.stock,
                 campaign_id,
+                rewards=tables.rewards,
                 scan=scan,
                 strict=strict,
                 on_progress=lambda done, total: progress.update(task, completed=done, total=total),

@@ -1,4 +1,4 @@
-"""The audit: prove from the tables that not one unit was oversold or lost.
+"""The audit: prove from the tables that not one unit was oversold or lost, and no reward lost or delivered twice.
 
 The tables are read shard by shard with consistent reads, so memory grows only with the shoppers
 whose claims lie outside their home shard. A sale may go on meanwhile. One item is read atomically,
@@ -21,6 +21,8 @@ from brandday_cli.audit_records import (
     decode_shard,
     decode_summary,
 )
+from brandday_cli.audit_reward_records import INDEX_BUCKETS
+from brandday_cli.audit_rewards import RewardAudit, RewardTables
 from brandday_cli.audit_rules import (
     Findings,
     Pool,
@@ -38,7 +40,7 @@ OVERDUE_NOTE_MS = 5 * 60 * 1000
 """How long after its expiry a hold that is not back on sale is worth a note."""
 
 type Progress = Callable[[int, int], None]
-"""Called with (shards read, shards in all)."""
+"""Called with (parts read, parts in all): the shards, and then the buckets of the rewards."""
 
 
 @dataclass
@@ -55,16 +57,18 @@ def audit_campaign(
     tables: AuditTables,
     campaign_id: str,
     *,
+    rewards: RewardTables | None = None,
     scan: bool = False,
     strict: bool = False,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    on_progress: Progress | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    on_progress: Progress = lambda _done, _total: None,
 ) -> Findings:
-    """Audit one campaign and return what was found.
+    """Audit one campaign and return what was found; its rewards, too, if their table is there.
 
     ``scan`` also looks for stock items outside the layout (reads the whole table);
-    ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, and no
-    pointer announces a claim that was never made.
+    ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, no
+    pointer announces a claim that was never made, and each confirmed claim has its reward at the first look.
     Raises ``UnreadableCampaign`` when there is no published campaign to judge.
     """
     plan, violations = decode_plan(campaign_id, tables.read_config(campaign_id))
@@ -72,19 +76,24 @@ def audit_campaign(
     findings = Findings(list(pools.values()), violations)
     tally = _Tally(pools)
     summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
+    reward_audit = None if rewards is None else RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep)
+    parts = plan.shards + (0 if reward_audit is None else INDEX_BUCKETS)
     for number, item in tables.read_shards(campaign_id, range(plan.shards)):
         shard = decode_shard(plan, number, item)
         _take_in(plan, shard, tally, findings, now_ms())
         if summary is not None:
             violations += check_summary(plan, shard, summary.get(number))
-        if on_progress is not None:
-            on_progress(number + 1, plan.shards)
+        if reward_audit is not None:
+            reward_audit.take_shard(shard)
+        on_progress(number + 1, parts)
     for shopper, records in tally.travellers.items():
         violations += _judge_traveller(tables, plan, shopper, records, now_ms, strict=strict)
     violations += _judge_restocks(tables, plan, tally.restocks)
     violations += check_pools(findings.pools)
     if scan:
         violations += _find_strays(tables, plan)
+    if reward_audit is not None:
+        reward_audit.finish(findings, lambda buckets: on_progress(plan.shards + buckets, parts))
     if tally.overdue_units:
         minutes = OVERDUE_NOTE_MS // 60_000
         findings.notes.append(

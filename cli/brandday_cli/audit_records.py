@@ -229,6 +229,16 @@ def decode_shard(plan: Plan, number: int, item: RawItem | None) -> Shard:
     return Shard(number, version, free, restocked, records, tuple(faults))
 
 
+def decode_claim(plan: Plan, number: int, item: RawItem | None, shopper: str, attempt: int) -> Entry | None:
+    """Return what one stock item says of one claim; ``None`` if it knows nothing of it (any more)."""
+    record = (item or {}).get(shopper)
+    if record is None:
+        return None
+    entries, _ = _decode_record(plan, number, shopper, str(record.get("S", "")))
+    found = [entry for entry in entries if entry.attempt == attempt and entry.state != POINTER]
+    return found[0] if found else None
+
+
 def _decode_record(plan: Plan, shard: int, shopper: str, text: str) -> tuple[tuple[Entry, ...], list[Violation]]:
     entries: list[Entry] = []
     faults: list[Violation] = []

@@ -8,19 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 from brandday_cli.audit_records import Violation
-from brandday_cli.audit_rules import Findings
+from brandday_cli.audit_reward_records import STATUSES
+from brandday_cli.audit_rules import Findings, RewardTally
 
 MOST_SHOWN = 50
 """Violations listed on a terminal; ``--json`` has all of them."""
 
 
 def to_json(findings: Findings) -> str:
-    """Return ``{"ok", "violations", "pools"}`` as one line of JSON."""
+    """Return ``{"ok", "violations", "pools", "rewards"}`` as one line of JSON; rewards are null if not audited."""
     return json.dumps(
         {
             "ok": findings.ok,
             "violations": [violation.as_json() for violation in findings.violations],
             "pools": [pool.as_json() for pool in findings.pools],
+            "rewards": None if findings.rewards is None else findings.rewards.as_json(),
         },
         ensure_ascii=False,
     )
@@ -35,14 +37,29 @@ def to_text(campaign_id: str, findings: Findings) -> RenderableType:
     for pool in findings.pools:
         units = (pool.initial, pool.restocked, pool.free, pool.held, pool.sold)
         pools.add_row(pool.sku, *(f"{number:,}" for number in units))
-    parts: list[RenderableType] = [pools]
+    parts: list[RenderableType] = [pools, _rewards(campaign_id, findings.rewards)]
     parts += [Text(f"note: {note}", style="yellow") for note in findings.notes]
     if findings.ok:
-        parts.append(
-            Text("free + held + sold == initial + restocked in every shard. All promises hold.", style="green")
-        )
+        held = "free + held + sold == initial + restocked in every shard."
+        if findings.rewards is not None:
+            held += " Each confirmed claim has one reward, each reward at most one delivery."
+        parts.append(Text(f"{held} All promises hold.", style="green"))
         return Group(*parts)
     return Group(*parts, violations_table(findings.violations))
+
+
+def _rewards(campaign_id: str, rewards: RewardTally | None) -> RenderableType:
+    if rewards is None:
+        return Text("Rewards were not audited: name their table with --reward-table or REWARD_TABLE.", style="dim")
+    table = Table(title=f"Rewards of {campaign_id}", title_justify="left")
+    table.add_column("confirmed claims", justify="right")
+    table.add_column("rewards", justify="right")
+    statuses = [status for status in STATUSES if rewards.by_status[status]]
+    for status in statuses:
+        table.add_column(status, justify="right")
+    counts = (rewards.claims, rewards.by_status.total(), *(rewards.by_status[status] for status in statuses))
+    table.add_row(*(f"{count:,}" for count in counts))
+    return table
 
 
 def violations_table(violations: Sequence[Violation]) -> RenderableType:

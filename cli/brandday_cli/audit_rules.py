@@ -7,6 +7,7 @@ a violation (see ``audit``). Whether two claims of a shopper were alive together
 times in the entries themselves, never by the auditor's clock, which may differ from the servers'.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -46,14 +47,30 @@ class Pool:
 
 
 @dataclass
+class RewardTally:
+    """How many confirmed claims were asked for their reward, and how many rewards there are by status."""
+
+    claims: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the shape of ``rewards`` in ``brandday audit --json``."""
+        return {"confirmed_claims": self.claims, "by_status": dict(sorted(self.by_status.items()))}
+
+
+@dataclass
 class Findings:
-    """All that was established: totals, violations, and units out of balance (counted per shard)."""
+    """All that was established: totals, violations, and units out of balance (counted per shard).
+
+    ``rewards`` is ``None`` if there was no table of rewards to read.
+    """
 
     pools: list[Pool]
     violations: list[Violation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     oversold: int = 0
     lost: int = 0
+    rewards: RewardTally | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,17 +1,18 @@
 """How the audit reads the tables: consistent reads only, shard by shard, and never a write."""
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from brandday.adapters.aws import is_overload
 from brandday_cli.audit_records import RawItem
+from brandday_cli.audit_reward_records import RewardKey
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BatchGetItemOutputTypeDef
 
 BATCH_SIZE = 100
 """Most keys of one BatchGetItem, and most items of one TransactGetItems."""
@@ -39,6 +40,52 @@ class AuditTables(Protocol):
         """Yield the key of every stock item of the campaign, by a scan of the whole table."""
 
 
+class PatientReads:
+    """Reads that are made again while DynamoDB is too busy for them; ``sleep`` is for tests."""
+
+    def __init__(self, client: "DynamoDBClient", sleep: Callable[[float], None] = time.sleep) -> None:
+        self.client = client
+        self._sleep = sleep
+
+    def call[Answer](self, call: Callable[[], Answer]) -> Answer:
+        """Make a call again after a throttle, or after a write to the same items."""
+        for attempt in range(MOST_TRIES - 1):
+            try:
+                return call()
+            except ClientError as error:
+                if not is_overload(error):
+                    raise
+                self._sleep(0.05 * 2**attempt)
+        return call()
+
+    def batch(self, table: str, keys: Sequence[RawItem]) -> Iterator[RawItem]:
+        """Yield the items of up to 100 keys that are there, in any order; raises TimeoutError if some stay unread."""
+        left: list[dict[str, Any]] = [dict(key) for key in keys]
+        for attempt in range(MOST_TRIES):
+            request: Any = {table: {"Keys": left, "ConsistentRead": True}}
+            answer = self.call(lambda request=request: self.client.batch_get_item(RequestItems=request))  # type: ignore[misc]  # bound at once
+            yield from answer["Responses"].get(table, [])
+            if table not in answer["UnprocessedKeys"]:
+                return
+            left = [dict(key) for key in answer["UnprocessedKeys"][table]["Keys"]]
+            self._sleep(0.05 * 2**attempt)
+        raise TimeoutError(f"DynamoDB left {len(left)} items unread after {MOST_TRIES} tries")
+
+    def shards(self, table: str, campaign_id: str, shards: Iterable[int]) -> Iterator[tuple[int, RawItem | None]]:
+        """Yield the stock item of each shard in the order given, or ``None``."""
+        for numbers in itertools.batched(shards, BATCH_SIZE, strict=False):
+            keys = [shard_key(campaign_id, number) for number in numbers]
+            found = {item["pk"]["S"]: item for item in self.batch(table, keys)}
+            for number, key in zip(numbers, keys, strict=True):
+                yield number, found.get(key["pk"]["S"])
+
+    def together(self, keys: Sequence[tuple[str, RawItem]]) -> list[RawItem | None]:
+        """Return up to 100 items, by table and key, as they were at one moment."""
+        gets: list[Any] = [{"Get": {"TableName": table, "Key": key}} for table, key in keys]
+        answer = self.call(lambda: self.client.transact_get_items(TransactItems=gets))
+        return [response.get("Item") for response in answer["Responses"]]
+
+
 class DynamoAuditTables:
     """The real tables, through DynamoDB's low-level client; ``sleep`` is for tests."""
 
@@ -49,7 +96,7 @@ class DynamoAuditTables:
         campaign_table: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._sleep = sleep
+        self._reads = PatientReads(client, sleep)
         self._client = client
         self._stock_table = stock_table
         self._campaign_table = campaign_table
@@ -59,7 +106,7 @@ class DynamoAuditTables:
         return self._get(f"CAMPAIGN#{campaign_id}", "CONFIG")
 
     def _get(self, pk: str, sk: str) -> RawItem | None:
-        answer = self._patiently(
+        answer = self._reads.call(
             lambda: self._client.get_item(
                 TableName=self._campaign_table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
             )
@@ -68,49 +115,12 @@ class DynamoAuditTables:
 
     def read_shards(self, campaign_id: str, shards: Iterable[int]) -> Iterator[tuple[int, RawItem | None]]:
         """Yield each shard's item in order, 100 to a call."""
-        batch: list[int] = []
-        for shard in shards:
-            batch.append(shard)
-            if len(batch) == BATCH_SIZE:
-                yield from self._read_batch(campaign_id, batch)
-                batch = []
-        if batch:
-            yield from self._read_batch(campaign_id, batch)
-
-    def _read_batch(self, campaign_id: str, shards: list[int]) -> Iterator[tuple[int, RawItem | None]]:
-        keys: list[dict[str, Any]] = [{"pk": {"S": f"{campaign_id}#{shard}"}} for shard in shards]
-        found: dict[str, RawItem] = {}
-        for attempt in range(MOST_TRIES):
-            answer = self._get_batch(keys)
-            found.update((item["pk"]["S"], item) for item in answer["Responses"].get(self._stock_table, []))
-            if self._stock_table not in answer["UnprocessedKeys"]:
-                break
-            keys = [dict(key) for key in answer["UnprocessedKeys"][self._stock_table]["Keys"]]
-            self._sleep(0.05 * 2**attempt)
-        else:
-            raise TimeoutError(f"DynamoDB left {len(keys)} shards unread after {MOST_TRIES} tries")
-        for shard in shards:
-            yield shard, found.get(f"{campaign_id}#{shard}")
-
-    def _get_batch(self, keys: list[dict[str, Any]]) -> "BatchGetItemOutputTypeDef":
-        return self._patiently(
-            lambda: self._client.batch_get_item(
-                RequestItems={self._stock_table: {"Keys": keys, "ConsistentRead": True}}
-            )
-        )
+        yield from self._reads.shards(self._stock_table, campaign_id, shards)
 
     def read_together(self, campaign_id: str, shards: Sequence[int]) -> dict[int, RawItem | None]:
         """Return the shards as of one moment; a transaction that a writer cancels is tried again."""
-        answer = self._patiently(
-            lambda: self._client.transact_get_items(
-                TransactItems=[
-                    {"Get": {"TableName": self._stock_table, "Key": {"pk": {"S": f"{campaign_id}#{shard}"}}}}
-                    for shard in shards
-                ]
-            )
-        )
-        items: list[Mapping[str, Any]] = list(answer["Responses"])
-        return {shard: item.get("Item") for shard, item in zip(shards, items, strict=True)}
+        keys = [(self._stock_table, shard_key(campaign_id, shard)) for shard in shards]
+        return dict(zip(shards, self._reads.together(keys), strict=True))
 
     def read_summary_chunks(self, campaign_id: str, shards: int) -> Iterator[RawItem]:
         """Yield the campaign's summary chunk items, one for each 256 shards."""
@@ -132,13 +142,53 @@ class DynamoAuditTables:
             for item in page["Items"]:
                 yield item["pk"]["S"]
 
-    def _patiently[Answer](self, call: Callable[[], Answer]) -> Answer:
-        """Make a read again while DynamoDB is too busy for it (a throttle, or a write to the same items)."""
-        for attempt in range(MOST_TRIES - 1):
-            try:
-                return call()
-            except ClientError as error:
-                if not is_overload(error):
-                    raise
-                self._sleep(0.05 * 2**attempt)
-        return call()
+
+class DynamoRewardTables:
+    """The real RewardTable, and the stock that its rewards come from; ``sleep`` is for tests."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        stock_table: str,
+        reward_table: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._reads = PatientReads(client, sleep)
+        self._client = client
+        self._stock_table = stock_table
+        self._reward_table = reward_table
+
+    def read_rewards(self, keys: Sequence[RewardKey]) -> Iterator[RawItem]:
+        """Yield the rewards that are there, of up to 100, as they are now."""
+        yield from self._reads.batch(self._reward_table, [key.as_item() for key in keys])
+
+    def read_pair(self, campaign_id: str, shard: int, key: RewardKey) -> tuple[RawItem | None, RawItem | None]:
+        """Return a stock item and a reward as they were at one moment."""
+        item, reward = self._reads.together(
+            [(self._stock_table, shard_key(campaign_id, shard)), (self._reward_table, key.as_item())]
+        )
+        return item, reward
+
+    def read_claims(self, campaign_id: str, shards: Iterable[int]) -> Iterator[tuple[int, RawItem | None]]:
+        """Yield the stock items, 100 to a call."""
+        yield from self._reads.shards(self._stock_table, campaign_id, shards)
+
+    def read_index(self, campaign_id: str, bucket: int) -> Iterator[Sequence[RawItem]]:
+        """Yield one bucket of the index by status, a page at a time."""
+        query: Any = {
+            "TableName": self._reward_table,
+            "IndexName": "by_status",
+            "KeyConditionExpression": "gpk = :bucket",
+            "ExpressionAttributeValues": {":bucket": {"S": f"{campaign_id}#{bucket}"}},
+        }
+        while True:
+            answer = self._reads.call(lambda: self._client.query(**query))
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def shard_key(campaign_id: str, shard: int) -> RawItem:
+    """Return the key of a stock item."""
+    return {"pk": {"S": f"{campaign_id}#{shard}"}}

@@ -23,6 +23,7 @@ from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_tables import DynamoAuditTables
 from tests.concurrency.processes import PROCESSES, Answer, Processes, Tap
 from tests.engines import Engine, Tables
+from tests.fakes.destinations import all_reachable
 
 PAUSE_HOLDS_WITHIN_SECONDS = 2.0
 SALES_OF_ONE = 5
@@ -212,6 +213,7 @@ def test_nobody_gets_a_unit_later_than_2_seconds_after_a_pause(fresh_tables: Tab
             StockTable(client, fresh_tables.stock),
             lambda: time.time_ns() // 1_000_000,
             lambda size: uuid.uuid4().bytes[:size],
+            all_reachable,
         )
         with processes.serving_a_crowd(fresh_tables) as answers:
             deadline = time.monotonic() + 60

@@ -35,6 +35,7 @@ from brandday_local.template_tables import table_shape
 from tests.events import http_event
 from tests.fakes.backend import OPENS, SALE, Backend
 from tests.fakes.clock import SettableClock
+from tests.fakes.destinations import all_reachable
 from tests.fakes.tap import Tap
 
 TIMEOUT_MS = 900
@@ -144,7 +145,7 @@ class AwsBackend:
 
     def operator(self) -> OperateCampaign:
         """Who pauses and restocks."""
-        return OperateCampaign(self.campaigns, self.stock, self.clock, bytes)
+        return OperateCampaign(self.campaigns, self.stock, self.clock, bytes, all_reachable)
 
     def _live(self) -> LiveCampaigns:
         return LiveCampaigns(self.campaigns, self.clock)

@@ -18,9 +18,9 @@ from brandday.domain.campaign import (
     Sku,
     Status,
 )
-from brandday.domain.money import Money
 from brandday.domain.errors import BrandDayError
 from brandday.domain.layout import Layout, home_shard, plan_layout
+from brandday.domain.money import Money
 from brandday.domain.reservation import Outcome, Reservation
 from brandday.domain.shard import CONFIRMED, Refused, Shard, ShardWrite, Written, is_restock_mark
 from brandday.domain.stock import Terms
@@ -35,6 +35,7 @@ from brandday.usecases.project_stock import ProjectStock, ShardChanged
 from brandday.usecases.reserve_units import ReserveUnits
 from brandday.usecases.sweep_stock import SweepStock
 from tests.fakes.clock import SettableClock
+from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_queue import MemoryQueue
 from tests.fakes.memory_stock import MemoryStock
@@ -213,7 +214,11 @@ class Backend:
     def operator(self) -> OperateCampaign:
         """Return who restocks and pauses."""
         return OperateCampaign(
-            tapped(self.campaigns, "campaigns", self.tap), tapped(self.stock, "stock", self.tap), self.clock, bytes
+            tapped(self.campaigns, "campaigns", self.tap),
+            tapped(self.stock, "stock", self.tap),
+            self.clock,
+            bytes,
+            all_reachable,
         )
 
     def projector(self) -> ProjectStock:

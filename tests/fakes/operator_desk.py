@@ -1,15 +1,18 @@
 """Everything an operator works with, in memory: campaigns with their trails, stock, and a clock that stands still."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from brandday.domain.campaign import Campaign
+from brandday.domain.errors import FieldError
+from brandday.domain.fulfilment import Fulfilment
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.usecases.inspect_campaign import InspectCampaign
 from brandday.usecases.operate_campaign import OperateCampaign
 from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import BEFORE, declared
+from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_stock import MemoryStock
@@ -33,11 +36,12 @@ class Desk:
     stock: MemoryStock = field(default_factory=MemoryStock)
     clock: SettableClock = field(default_factory=lambda: SettableClock(BEFORE))
     refusals: MemoryRefusals = field(default_factory=MemoryRefusals)
+    check_destinations: Callable[[Fulfilment], Sequence[FieldError]] = all_reachable
 
     @property
     def operate(self) -> OperateCampaign:
         """Return the acts; randomness is all zeros."""
-        return OperateCampaign(self.campaigns, self.stock, self.clock, bytes)
+        return OperateCampaign(self.campaigns, self.stock, self.clock, bytes, self.check_destinations)
 
     @property
     def use_cases(self) -> AdminUseCases:

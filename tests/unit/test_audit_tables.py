@@ -130,7 +130,7 @@ def test_the_command_writes_the_promised_json_and_its_exit_code_tells(
     broken = CliRunner().invoke(app, ["audit", "small", "--json", "--strict", "--scan"])
     assert broken.exit_code == 1
     document = json.loads(broken.stdout)
-    assert list(document) == ["ok", "violations", "pools"]
+    assert list(document) == ["ok", "violations", "pools", "rewards"]
     assert [violation["code"] for violation in document["violations"]] == [
         "stock_not_conserved",
         "summary_stale",

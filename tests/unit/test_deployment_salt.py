@@ -12,6 +12,7 @@ from brandday.usecases.operate_campaign import CampaignStore, OperateCampaign
 from tests.engines import Engine, tables_in
 from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import BEFORE, declared
+from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_stock import MemoryStock
 
@@ -32,7 +33,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 def _operator(store: CampaignStore, seed: int = 0) -> OperateCampaign:
     """An operator whose random bytes are all different from those of another seed."""
     drawn = iter(range(seed, 256))
-    return OperateCampaign(store, MemoryStock(), SettableClock(BEFORE), lambda count: bytes([next(drawn)]) * count)
+    return OperateCampaign(
+        store, MemoryStock(), SettableClock(BEFORE), lambda count: bytes([next(drawn)]) * count, all_reachable
+    )
 
 
 def _layout(store: CampaignStore, campaign_id: str) -> Layout:

@@ -22,6 +22,7 @@ from brandday.domain.shard import Refused, Shard, ShardWrite, Written
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.operate_campaign import OperateCampaign
 from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, declared, document
+from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_stock import MemoryStock
 from tests.fakes.operator_desk import WHO, Desk, RecordedCampaigns
 
@@ -277,6 +278,7 @@ def test_of_two_operators_at_once_one_is_told(desk: Desk) -> None:
         desk.stock,
         desk.clock,
         bytes,
+        all_reachable,
     )
     with pytest.raises(CampaignConflict):
         slow.pause(ID, WHO)
@@ -386,7 +388,9 @@ def test_a_restock_killed_between_any_two_shards_is_taken_up_again(desk: Desk, l
     desk.published()
     stock = CrashingStock(desk.stock.shards, lives=lives, after=after)
     with pytest.raises(Crash):
-        OperateCampaign(desk.campaigns, stock, desk.clock, bytes).restock(ID, "extra-1", "HERO-1", 37, WHO)
+        OperateCampaign(desk.campaigns, stock, desk.clock, bytes, all_reachable).restock(
+            ID, "extra-1", "HERO-1", 37, WHO
+        )
     assert not desk.live().restocks[0].done
     desk.operate.restock(ID, "extra-1", "HERO-1", 37, WHO)
     assert free_of_hero(desk) == 137
@@ -401,7 +405,9 @@ def test_a_restock_killed_around_its_record_is_taken_up_again(desk: Desk, saves:
         desk.campaigns.summaries, desk.campaigns.campaigns, desk.campaigns.trails, saves=saves, after=after
     )
     with pytest.raises(Crash):
-        OperateCampaign(campaigns, desk.stock, desk.clock, bytes).restock(ID, "extra-1", "HERO-1", 37, WHO)
+        OperateCampaign(campaigns, desk.stock, desk.clock, bytes, all_reachable).restock(
+            ID, "extra-1", "HERO-1", 37, WHO
+        )
     desk.operate.restock(ID, "extra-1", "HERO-1", 37, WHO)
     assert free_of_hero(desk) == 137
     assert desk.live().restocks[0].done
@@ -410,9 +416,9 @@ def test_a_restock_killed_around_its_record_is_taken_up_again(desk: Desk, saves:
 def test_a_restock_is_finished_even_if_the_campaign_was_ended_meanwhile(desk: Desk) -> None:
     desk.published()
     with pytest.raises(Crash):
-        OperateCampaign(desk.campaigns, CrashingStock(desk.stock.shards, lives=2), desk.clock, bytes).restock(
-            ID, "extra-1", "HERO-1", 37, WHO
-        )
+        OperateCampaign(
+            desk.campaigns, CrashingStock(desk.stock.shards, lives=2), desk.clock, bytes, all_reachable
+        ).restock(ID, "extra-1", "HERO-1", 37, WHO)
     desk.operate.end(ID, WHO)
     desk.operate.restock(ID, "extra-1", "HERO-1", 37, WHO)
     assert free_of_hero(desk) == 137
@@ -433,7 +439,7 @@ def test_other_acts_do_not_disturb_a_restock_that_is_finishing(desk: Desk) -> No
             super().save(campaign, expected_version, entry)
 
     campaigns = Interrupted(desk.campaigns.summaries, desk.campaigns.campaigns, desk.campaigns.trails)
-    OperateCampaign(campaigns, desk.stock, desk.clock, bytes).restock(ID, "extra-1", "HERO-1", 37, WHO)
+    OperateCampaign(campaigns, desk.stock, desk.clock, bytes, all_reachable).restock(ID, "extra-1", "HERO-1", 37, WHO)
     assert desk.live().status is Status.PAUSED
     assert desk.live().restocks[0].done
 
@@ -447,5 +453,7 @@ def test_a_shard_that_refuses_without_the_mark_is_tried_again_later(desk: Desk) 
             return Refused(Shard(write.shard, 1, {}, {}))
 
     with pytest.raises(TemporarilyOverloaded):
-        OperateCampaign(desk.campaigns, BusyStock(), desk.clock, bytes).restock(ID, "extra-1", "HERO-1", 37, WHO)
+        OperateCampaign(desk.campaigns, BusyStock(), desk.clock, bytes, all_reachable).restock(
+            ID, "extra-1", "HERO-1", 37, WHO
+        )
     assert not desk.live().restocks[0].done

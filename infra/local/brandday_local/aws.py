@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ses import SESClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -57,6 +60,21 @@ class Emulated:
     def queues(self) -> "SQSClient":
         """SQS."""
         return self._session.client("sqs", endpoint_url=self.endpoint_url, config=self._config)
+
+    @cached_property
+    def keys(self) -> "KMSClient":
+        """KMS: keys that never leave it."""
+        return self._session.client("kms", endpoint_url=self.endpoint_url, config=self._config)
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        """Secrets Manager."""
+        return self._session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self._config)
+
+    @cached_property
+    def email(self) -> "SESClient":
+        """SES: e-mail, which goes nowhere from here."""
+        return self._session.client("ses", endpoint_url=self.endpoint_url, config=self._config)
 
     @cached_property
     def permissions(self) -> "IAMClient":

@@ -1,7 +1,8 @@
-"""Lets the emulator enforce the template's IAM policies, where it names an action otherwise than AWS does.
+"""Lets the emulator enforce the template's IAM policies, where it asks for something else than AWS does.
 
 AWS has one permission for sending one message to a queue or ten (`sqs:SendMessage`); ministack 1.5.33 asks for
-`sqs:SendMessageBatch`, which does not exist on AWS and so has no place in the template.
+`sqs:SendMessageBatch`, which does not exist on AWS and so has no place in the template. And it asks whether one may
+send e-mail from anybody (`*`), where AWS asks for the identity of the sender.
 """
 
 import json
@@ -11,7 +12,10 @@ from typing import Any, cast
 from brandday_local.aws import Emulated
 from brandday_local.deploy import Deployment
 
-ASKED_FOR_INSTEAD: Mapping[str, str] = {"sqs:SendMessage": "sqs:SendMessageBatch"}
+ASKED_FOR_INSTEAD: Mapping[str, Mapping[str, str]] = {
+    "sqs:SendMessage": {"Action": "sqs:SendMessageBatch"},
+    "ses:SendEmail": {"Action": "ses:SendEmail", "Resource": "*"},
+}
 POLICY_NAME = "what-the-emulator-calls-otherwise"
 
 
@@ -39,4 +43,4 @@ def by_other_names(statements: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             if action in ASKED_FOR_INSTEAD:
-                yield {**statement, "Action": ASKED_FOR_INSTEAD[action]}
+                yield {**statement, **ASKED_FOR_INSTEAD[action]}

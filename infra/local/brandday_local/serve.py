@@ -45,6 +45,7 @@ def show_how_to_use(stack: LocalStack) -> None:
     show("A shopper's token", shopper)
     show("An operator's token", stack.token("local-operator", "operator"))
     show("Buy something", reserve_with_curl(stack, shopper))
+    show("A partner, and what it received", stack.receiver_url)
     show("Steer it", ".venv/bin/brandday --help")
     console.print("\n[bold green]Serving.[/bold green] Ctrl-C stops everything.")
 

@@ -8,26 +8,39 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from brandday_local import deploy, emulator, issuer
+from brandday_local import deploy, emulator, issuer, receiver
 from brandday_local.aws import Emulated
 from brandday_local.issuer import SigningKey, TokenIssuer
 from brandday_local.permissions import grant_by_other_names
 from brandday_local.places import machine_folder, stack_folder
 from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.processes import Service, alive
-from brandday_local.restore import restore
+from brandday_local.restore import ACCOUNT, restore
 from brandday_local.servers import wait_for
 from brandday_local.steps import step
 
 EMULATOR_PORT = 4566
 ISSUER_PORT = 4567
+RECEIVER_PORT = 4568
 AUDIENCE = "brandday"
 HEALTH_PATH = "/v1/health"
 STATE_FILE = "stack.json"
 
+PARTNER_SECRET = "brandday/partner"  # noqa: S105 - its name
+"""The secret in Secrets Manager that the receiver shares with the stack."""
+
+PARTNER_QUEUE = "partner-prizes"
+"""A queue of somebody else's, for campaigns that use the connector `sqs`."""
+
+EMAIL_SENDER = "brandday@example.com"
+
 LOCAL_PARAMETERS: Mapping[str, str] = {
     "JwtAudience": AUDIENCE,
     "ProtectTables": "false",
+    "PrivateDestinations": "allow",  # the receiver is on this machine
+    "PartnerQueueArns": f"arn:aws:sqs:{emulator.REGION}:{ACCOUNT}:{PARTNER_QUEUE}",
+    "EmailSender": EMAIL_SENDER,
+    "WorkerConcurrency": "2",  # each is a process here, and this machine has other things to do
     # everything, this API's database too, is one process here: under load it answers later than DynamoDB would
     "DatabaseTimeoutMs": "5000",
 }
@@ -46,9 +59,15 @@ class LocalStack:
     region: str
     stock_table: str
     campaign_table: str
+    reward_table: str
     hold_queue_url: str
     hold_dead_letter_queue_url: str
+    fulfilment_queue_url: str
+    fulfilment_dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
+    partner_queue_url: str
+    receiver_url: str
+    """Where the partner of this machine shows what it received; its webhook is `/webhook` under it."""
     api_id: str
     issuer: str
     audience: str
@@ -133,14 +152,32 @@ class LocalStack:
         with step("Restoring what the emulator drops: routes, authorizer, CORS"):
             restore(deployed, Emulated(endpoint_url))
             grant_by_other_names(deployed, Emulated(endpoint_url))
-        stack = cls._describe(deployed, endpoint_url, issuer_url, service, folder)
+        with step("Starting a partner that receives webhooks"):
+            receiver_url = cls._start_receiver(endpoint_url, folder, cleanup, RECEIVER_PORT if well_known_ports else 0)
+        stack = cls._describe(deployed, endpoint_url, issuer_url, receiver_url, service, folder)
         with step("Waiting for the API to answer"):
             wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
         return stack
 
+    @staticmethod
+    def _start_receiver(endpoint_url: str, folder: Path, cleanup: contextlib.ExitStack, preferred_port: int) -> str:
+        aws, secret = Emulated(endpoint_url), receiver.new_secret()
+        aws.secrets.create_secret(Name=PARTNER_SECRET, SecretString=secret)
+        aws.queues.create_queue(QueueName=PARTNER_QUEUE)
+        aws.email.verify_email_identity(EmailAddress=EMAIL_SENDER)
+        port = free_port(preferred_port)
+        cleanup.callback(receiver.start(port, secret, folder).stop)
+        return f"http://{LOOPBACK}:{port}"
+
     @classmethod
     def _describe(
-        cls, deployed: deploy.Deployment, endpoint_url: str, issuer_url: str, service: Service, folder: Path
+        cls,
+        deployed: deploy.Deployment,
+        endpoint_url: str,
+        issuer_url: str,
+        receiver_url: str,
+        service: Service,
+        folder: Path,
     ) -> "LocalStack":
         outputs = deployed.outputs
         return cls(
@@ -150,9 +187,14 @@ class LocalStack:
             region=emulator.REGION,
             stock_table=outputs["StockTableName"],
             campaign_table=outputs["CampaignTableName"],
+            reward_table=outputs["RewardTableName"],
             hold_queue_url=outputs["HoldQueueUrl"],
             hold_dead_letter_queue_url=outputs["HoldDeadLetterQueueUrl"],
+            fulfilment_queue_url=outputs["FulfilmentQueueUrl"],
+            fulfilment_dead_letter_queue_url=outputs["FulfilmentDeadLetterQueueUrl"],
             stream_dead_letter_queue_url=outputs["StreamDeadLetterQueueUrl"],
+            partner_queue_url=Emulated(endpoint_url).queues.get_queue_url(QueueName=PARTNER_QUEUE)["QueueUrl"],
+            receiver_url=receiver_url,
             api_id=outputs["ApiId"],
             issuer=issuer_url,
             audience=AUDIENCE,

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,16 +18,16 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
+from brandday.config.fulfilment_part import FulfilmentPart, RewardPart, disagreements
 from brandday.config.local_time import LOCAL_TIME, check_time_zone, read_local_time, write_local_time
-from brandday.config.problems import DocumentRefused, Path, explain
+from brandday.config.parts import CURRENCY, LocalTime, MoneyPart, Part, refuse, refuse_all
+from brandday.config.problems import DocumentRefused, explain
 from brandday.domain import campaign as domain
-from brandday.domain.currency import MINOR_DIGITS
+from brandday.domain.times import from_rfc3339
 
 CAMPAIGN_ID = r"^[a-z0-9][a-z0-9-]{2,39}$"
 SKU_ID = r"^[A-Za-z0-9_-]{1,40}$"
-_CURRENCY = r"^[A-Z]{3}$"
 _LANGUAGE = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"
 _TEXT = r"^\S(.*\S)?$"
 
@@ -36,7 +35,7 @@ _ADVICE = {
     CAMPAIGN_ID: "3 to 40 small letters, digits and hyphens, and not start with a hyphen",
     SKU_ID: "1 to 40 letters, digits, hyphens and underscores",
     LOCAL_TIME: "a date and time like 2026-11-09T00:00:00, to the millisecond at most",
-    _CURRENCY: "three capital letters of ISO 4217, like CNY",
+    CURRENCY: "three capital letters of ISO 4217, like CNY",
     _LANGUAGE: "a language tag like en or zh-CN",
     _TEXT: "one line of text without spaces around it",
 }
@@ -45,15 +44,10 @@ MAX_UNITS = 1_000_000
 """The live summary of a campaign is one item of at most 400 KB; this many units in 36 SKUs still fit."""
 
 
-def _refuse(rule: str, message: str, at: Path = ()) -> PydanticCustomError:
-    # Pydantic reads braces in a message as its own placeholders.
-    return PydanticCustomError(rule, "{message}", {"message": message, "at": at})
-
-
 def _none_twice(values: list[str]) -> list[str]:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise _refuse("repeated", f"repeats {value!r}; write it once", (index,))
+            raise refuse("repeated", f"repeats {value!r}; write it once", (index,))
     return values
 
 
@@ -69,30 +63,9 @@ Titles = Annotated[
 ]
 Channel = Literal["web", "app", "mini_program", "store"]
 Tags = Annotated[list[Annotated[str, Field(pattern=SKU_ID)]], Field(max_length=100), AfterValidator(_none_twice)]
-LocalTime = Annotated[str, Field(pattern=LOCAL_TIME)]
 
 
-class _Part(BaseModel):
-    """Strict: no unknown fields, no "1" for 1, no true for 1."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class MoneyPart(_Part):
-    """An amount of money."""
-
-    amount: int = Field(ge=0, le=10**12, description="In minor units: 99.50 is 9950.")
-    currency: str = Field(pattern=_CURRENCY, description="ISO 4217, for example CNY.")
-
-    @field_validator("currency")
-    @classmethod
-    def _exists(cls, code: str) -> str:
-        if code not in MINOR_DIGITS:
-            raise _refuse("unknown_currency", "is not a currency of ISO 4217; write one like CNY")
-        return code
-
-
-class SkuPart(_Part):
+class SkuPart(Part):
     """One thing on sale."""
 
     sku: str = Field(pattern=SKU_ID, description="The shop's own id.")
@@ -101,6 +74,7 @@ class SkuPart(_Part):
     sale_price: MoneyPart = Field(description="What one unit costs in the campaign; at most the list price.")
     stock: int = Field(ge=1, le=MAX_UNITS, description="Units on sale; fixed at publication, then `restock`.")
     units_per_shopper: int = Field(ge=1, le=domain.MAX_UNITS_PER_SHOPPER, description="Of this SKU.")
+    reward: RewardPart = RewardPart()
 
     @field_validator("sale_price")
     @classmethod
@@ -109,21 +83,33 @@ class SkuPart(_Part):
         if full is None:
             return sale
         if sale.currency != full.currency:
-            raise _refuse(
+            raise refuse(
                 "mixed_currencies",
                 f"is {sale.currency}, but the list price is {full.currency}; use one currency",
                 ("currency",),
             )
         if sale.amount > full.amount:
-            raise _refuse(
+            raise refuse(
                 "sale_over_list",
                 f"is {sale.amount}, more than the list price of {full.amount}; lower it",
                 ("amount",),
             )
         return sale
 
+    @field_validator("reward")
+    @classmethod
+    def _is_worth_the_same_money(cls, reward: RewardPart, info: ValidationInfo) -> RewardPart:
+        price: MoneyPart | None = info.data.get("sale_price")
+        if price is not None and reward.value is not None and reward.value.currency != price.currency:
+            raise refuse(
+                "mixed_currencies",
+                f"is {reward.value.currency}, but the sale price is {price.currency}; use one currency in a campaign",
+                ("value", "currency"),
+            )
+        return reward
 
-class EligibilityPart(_Part):
+
+class EligibilityPart(Part):
     """Who may buy; an empty list leaves nobody out."""
 
     member_tiers: Tags = Field(default=[], description="As in the token's claim `tier`.")
@@ -131,7 +117,7 @@ class EligibilityPart(_Part):
     regions: Tags = Field(default=[], description="As in the token's claim `region`.")
 
 
-class CampaignFile(_Part):
+class CampaignFile(Part):
     """A flash sale of Brand Day, as an operator declares it."""
 
     model_config = ConfigDict(title="Brand Day campaign")
@@ -155,6 +141,7 @@ class CampaignFile(_Part):
         default="reclaim", description="A payment after its hold expired: take a free unit again, or refund."
     )
     eligibility: EligibilityPart = EligibilityPart()
+    fulfilment: FulfilmentPart = Field(default=FulfilmentPart(), validate_default=True)
     status: Literal["draft", "published"] = Field(
         default="draft", description="What `apply` leaves a new campaign as; `publish` is also a command."
     )
@@ -174,7 +161,7 @@ class CampaignFile(_Part):
         moment = read_local_time(text, zone)
         start: str | None = info.data.get("starts_at")
         if info.field_name == "ends_at" and start is not None and moment <= read_local_time(start, zone):
-            raise _refuse("ends_before_start", f"must be later than starts_at, which is {start}")
+            raise refuse("ends_before_start", f"must be later than starts_at, which is {start}")
         return text
 
     @field_validator("skus")
@@ -182,9 +169,9 @@ class CampaignFile(_Part):
     def _fit_together(cls, skus: list[SkuPart]) -> list[SkuPart]:
         for index, sku in enumerate(skus):
             if any(sku.sku == earlier.sku for earlier in skus[:index]):
-                raise _refuse("repeated", f"repeats the SKU {sku.sku!r}; each may be there once", (index, "sku"))
+                raise refuse("repeated", f"repeats the SKU {sku.sku!r}; each may be there once", (index, "sku"))
             if sku.sale_price.currency != skus[0].sale_price.currency:
-                raise _refuse(
+                raise refuse(
                     "mixed_currencies",
                     f"is {sku.sale_price.currency}, but {skus[0].sku!r} is sold in "
                     f"{skus[0].sale_price.currency}; use one currency in a campaign",
@@ -192,7 +179,7 @@ class CampaignFile(_Part):
                 )
         units = sum(sku.stock for sku in skus)
         if units > MAX_UNITS:
-            raise _refuse(
+            raise refuse(
                 "too_much_stock",
                 f"have {units} units together, but a campaign can sell {MAX_UNITS}; split it into several",
             )
@@ -204,18 +191,28 @@ class CampaignFile(_Part):
         skus: Iterable[SkuPart] = info.data.get("skus", ())
         for sku in skus:
             if sku.units_per_shopper > limit:
-                raise _refuse(
+                raise refuse(
                     "limits_disagree",
                     f"is {limit}, but the SKU {sku.sku!r} allows {sku.units_per_shopper} units per shopper; "
                     "raise this or lower units_per_shopper",
                 )
         return limit
 
+    @field_validator("fulfilment")
+    @classmethod
+    def _fits_the_campaign(cls, fulfilment: FulfilmentPart, info: ValidationInfo) -> FulfilmentPart:
+        refused = refuse_all(disagreements(fulfilment, info.data), fulfilment)
+        if refused is not None:
+            raise refused
+        return fulfilment
+
     def to_campaign(self) -> domain.Campaign:
         """The campaign this declares, as a draft of version 0."""
-        document = self.model_dump(exclude={"status"})
-        document["starts_at"] = write_local_time(read_local_time(self.starts_at, self.time_zone), "UTC")
-        document["ends_at"] = write_local_time(read_local_time(self.ends_at, self.time_zone), "UTC")
+        document = self.model_dump(mode="json", exclude={"status"})
+        for part, name in _TIMES:
+            place = document[part] if part else document
+            if place[name] is not None:
+                place[name] = write_local_time(read_local_time(place[name], self.time_zone), "UTC")
         return domain.Campaign.from_document(document)
 
     @classmethod
@@ -228,12 +225,18 @@ class CampaignFile(_Part):
             raise DocumentRefused(explain(error, cls, _ADVICE)) from None
 
 
+_TIMES = (("", "starts_at"), ("", "ends_at"), ("fulfilment", "claim_until"))
+"""Part and field of every time in a document: local in what operators write, in UTC in what is kept."""
+
+
 def to_declaration(campaign: domain.Campaign) -> dict[str, Any]:
     """What an operator would declare to get `campaign`: its document with local times; can be applied again."""
-    return campaign.to_document() | {
-        "starts_at": write_local_time(campaign.starts_at, campaign.time_zone),
-        "ends_at": write_local_time(campaign.ends_at, campaign.time_zone),
-    }
+    document = campaign.to_document()
+    for part, name in _TIMES:
+        place = document[part] if part else document
+        if place[name] is not None:
+            place[name] = write_local_time(from_rfc3339(place[name]), campaign.time_zone)
+    return document
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from brandday.config.one_of import OneOf
 
 type Path = tuple[str | int, ...]
 
@@ -52,13 +55,24 @@ def explain(error: ValidationError, model: type[BaseModel], advice: Mapping[str,
 
 def _explain_one(details: ErrorDetails, model: type[BaseModel], advice: Mapping[str, str]) -> Problem:
     context: Mapping[str, Any] = details.get("ctx", {})
-    path = tuple(part for part in details["loc"] if part != "[key]") + tuple(context.get("at", ()))
+    path, shape = _place(details["loc"], model)
+    path += tuple(context.get("at", ()))
     rule = details["type"]
     match rule:
         case "missing":
             message = "is missing; add it"
+        case "union_tag_not_found" if isinstance(shape, OneOf):
+            path += (shape.field,)
+            message = f"is missing; add it, there are: {', '.join(shape.choices)}"
+        case "union_tag_invalid" if isinstance(shape, OneOf):
+            path += (shape.field,)
+            message = f"is not one that exists; {_guess(context['tag'], shape.choices)}"
         case "extra_forbidden":
-            message = f"is not a field that exists here; {_guess(path, model)}"
+            _, around = _place(details["loc"][:-1], model)
+            known = around.model_fields if isinstance(around, type) and issubclass(around, BaseModel) else ()
+            message = f"is not a field that exists here; {_guess(path[-1], sorted(known))}"
+        case "enum" if details["loc"][-1] == "[key]":
+            message = f"is not a name that exists here; there are: {context['expected']}"
         case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
             message = f"must be a whole number, not {_kind(details['input'])}"
             if path[-1:] == ("amount",):
@@ -74,7 +88,7 @@ def _explain_one(details: ErrorDetails, model: type[BaseModel], advice: Mapping[
         case "literal_error" | "enum":
             message = f"must be {context['expected']}"
         case "string_pattern_mismatch":
-            message = f"must be {advice[context['pattern']]}"
+            message = f"must be {advice.get(context['pattern'], f'text that matches {context["pattern"]}')}"
         case "string_too_short":
             message = f"must have at least {context['min_length']} characters"
         case "string_too_long":
@@ -92,21 +106,52 @@ def _explain_one(details: ErrorDetails, model: type[BaseModel], advice: Mapping[
     return Problem(path, rule, message)
 
 
-def _guess(path: Path, model: type[BaseModel]) -> str:
-    """The field that was probably meant, or those there are, at the place of `path`."""
-    known = sorted(_fields_at(path[:-1], model))
-    close = difflib.get_close_matches(str(path[-1]), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+def _guess(name: str | int, known: Iterable[str]) -> str:
+    """The name that was probably meant, or those there are."""
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
 
 
-def _fields_at(path: Path, model: type[BaseModel]) -> list[str]:
-    for part in path:
-        if isinstance(part, int):
+def _place(location: Path, model: type[BaseModel]) -> tuple[Path, object]:
+    """Pydantic's `location` as a path through the document, and the shape of what belongs there, if it is known.
+
+    Pydantic also writes down which of several shapes it took, and that it means a key; the document has no such step.
+    """
+    path: list[str | int] = []
+    shape: object = model
+    for part in location:
+        if part == "[key]":
             continue
-        annotation = model.model_fields[part].annotation
-        inner = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)
+        if isinstance(shape, OneOf):
+            shape = shape.choices[str(part)]
+            continue
+        path.append(part)
+        shape = _inside(shape, part)
+    return tuple(path), shape
+
+
+def _inside(shape: object, part: str | int) -> object:
+    """The shape of a field, or of an item, of what has `shape`; None if that is not known."""
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        field = shape.model_fields.get(str(part))
+        return None if field is None else _noted(field.metadata) or _bare(field.annotation)
+    arguments = get_args(shape)
+    return _bare(arguments[-1]) if arguments else None
+
+
+def _bare(annotation: object) -> object:
+    """An annotation without what is around it: `X | None` and `Annotated[X, ...]` are X, but OneOf is itself."""
+    if get_origin(annotation) is Annotated:
+        inner, *notes = get_args(annotation)
+        return _noted(notes) or _bare(inner)
+    if isinstance(annotation, UnionType):
+        return next(_bare(choice) for choice in get_args(annotation) if choice is not NoneType)
+    return annotation
+
+
+def _noted(notes: Iterable[object]) -> OneOf | None:
+    return next((note for note in notes if isinstance(note, OneOf)), None)
 
 
 def _kind(value: object) -> str:

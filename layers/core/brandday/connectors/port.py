@@ -71,6 +71,9 @@ class AddressRefused(Exception):
 class Http(Protocol):
     """Sends one request and never follows a redirect."""
 
+    def check(self, url: str) -> None:
+        """Find out where a URL leads without sending anything; raises NoAnswer (no such host) or AddressRefused."""
+
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_ms: int) -> HttpAnswer:
         """Return the answer; raises NoAnswer or AddressRefused."""
 
@@ -93,21 +96,34 @@ class SecretMissing(LookupError):
     """There is no secret of that name."""
 
 
+class SecretUnreadable(Exception):
+    """The secret may not be read, or not at the moment; `str` says why."""
+
+
 class Secrets(Protocol):
     """Secrets by name, remembered for a while."""
 
     def get(self, name: str) -> Sequence[bytes]:
-        """Return the live values, the newest first: two while a secret is being rotated. Raises SecretMissing."""
+        """Return the live values, the newest first: two while a secret is being rotated.
+
+        Raises SecretMissing, SecretUnreadable.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What connectors send through; `timeout_ms` bounds one delivery."""
+    """What connectors send through; `timeout_ms` bounds one delivery.
+
+    `email_sender` is empty where no e-mail can be sent. `allow_private` lets rewards go to private addresses, to
+    http on this machine and to an emulator's queues: for the local stack, never for a deployment.
+    """
 
     http: Http
     aws: Aws
     secrets: Secrets
     timeout_ms: int
+    email_sender: str = ""
+    allow_private: bool = False
 
 
 class Connector(Protocol):

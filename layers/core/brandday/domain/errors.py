@@ -68,9 +68,9 @@ type Param = str | int | bool | tuple[str, ...] | None
 class FieldError(NamedTuple):
     """One place in the input that is wrong.
 
-    `pointer` is a JSON pointer into the body (`/quantity`; `""` is the whole body), or `header:Name` for a
-    header. `rule` names the broken rule and selects the text in `messages.py`; `params` are the values that
-    text mentions. Never put the refused value itself into `params`: it may be a secret.
+    `pointer` is a JSON pointer into the body (`/quantity`; `""` is the whole body), `header:Name` for a header or
+    `query:name` for a query parameter. `rule` names the broken rule and selects the text in `messages.py`; `params`
+    are the values that text mentions. Never put the refused value itself into `params`: it may be a secret.
     """
 
     pointer: str

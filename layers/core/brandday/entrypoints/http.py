@@ -18,12 +18,27 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from brandday.domain.errors import BrandDayError, InternalError, MethodNotAllowed, RouteNotFound
+from brandday.domain.errors import (
+    BrandDayError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    RouteNotFound,
+    SignatureInvalid,
+)
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.access_log import WriteLine, unexpected, write_line
-from brandday.entrypoints.http_input import check_ids, check_token, read_body, read_headers, read_key
+from brandday.entrypoints.http_input import (
+    check_ids,
+    check_query,
+    check_token,
+    read_body,
+    read_headers,
+    read_key,
+    read_raw,
+)
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
-from brandday.entrypoints.routes import PRIVATE, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import ID_FORMS, PRIVATE, Answer, Input, Output, Request, Route
 
 __all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "build_app"]
 
@@ -49,6 +64,7 @@ class _Exchange:
     headers: Mapping[str, str] = field(default_factory=dict)
     route: str = ""
     campaign_id: str = ""
+    reward_id: str = ""
     code: str | None = None
     replayed: bool = False
 
@@ -66,7 +82,7 @@ def build_app(
     `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries.
     """
     app = APIGatewayHttpResolver()
-    paths = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path)), route.method) for route in routes]
+    paths = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path)), route) for route in routes]
 
     def exchange() -> _Exchange:
         return app.context["exchange"]  # type: ignore[no-any-return]
@@ -74,14 +90,18 @@ def build_app(
     def register(route: Route) -> None:
         def endpoint(**path: str) -> Response[str]:
             current = exchange()
-            current.route, current.campaign_id = route.path, _campaign_of(path)
+            current.route, current.campaign_id, current.reward_id = route.path, _campaign_of(path), _reward_of(path)
             claims = check_token(current.event, route.scope)
-            check_ids(path)
+            check_path(route, path)
+            query = current.event.get("queryStringParameters") or {}
+            check_query(query, route)
             request: Request[Any] = Request(
                 path=path,
                 idempotency_key=read_key(current.headers) if route.needs_key else "",
-                body=read_body(current.event, route),
-                query=current.event.get("queryStringParameters") or {},
+                body=read_raw(current.event, route.body_limit_bytes)
+                if route.signed
+                else read_body(current.event, route),
+                query=query,
                 headers=current.headers,
                 claims=claims,
                 subject=claims.get("sub", ""),
@@ -90,6 +110,14 @@ def build_app(
 
         rule = re.sub(r"{(\w+)}", r"<\1>", route.path)
         app.route(rule, method=route.method)(endpoint)
+
+    def check_path(route: Route, path: Mapping[str, str]) -> None:
+        try:
+            check_ids(path)
+        except NotFound:
+            if route.signed:  # who cannot sign learns nothing, not even what an id looks like
+                raise SignatureInvalid from None
+            raise
 
     def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[str]:
         status = answer.status or route.statuses[0]
@@ -140,11 +168,12 @@ def build_app(
         return refuse(exchange(), why_no_route(app.current_event.path, app.current_event.http_method))
 
     def why_no_route(path: str, method: str) -> BrandDayError:
-        matches = {other: match for form, other in paths if (match := form.fullmatch(path))}
+        matches = {route.method: (route, match) for form, route in paths if (match := form.fullmatch(path))}
         if method not in matches:
             return MethodNotAllowed(allowed=tuple(sorted(matches))) if matches else RouteNotFound()
+        route, match = matches[method]
         try:  # Powertools' routes do not match every character: an id with such a one belongs to nothing
-            check_ids(matches[method].groupdict())
+            check_path(route, match.groupdict())
         except BrandDayError as error:
             return error
         return RouteNotFound()
@@ -181,8 +210,9 @@ def _plain(response: Response[str]) -> dict[str, Any]:
 
 
 def _line(current: _Exchange, event: Mapping[str, Any], status: int) -> dict[str, Any]:
+    forged = current.code == SignatureInvalid.code
     return {
-        "level": "INFO",
+        "level": "WARNING" if forged else "INFO",
         "message": "request",
         "method": _method(event),
         "route": current.route,
@@ -192,6 +222,7 @@ def _line(current: _Exchange, event: Mapping[str, Any], status: int) -> dict[str
         "request_id": current.request_id,
         "campaign_id": current.campaign_id,
         "replayed": current.replayed,
+        **({"reward_id": current.reward_id} if forged else {}),
     }
 
 
@@ -210,9 +241,17 @@ def _request_id(event: Mapping[str, Any], context: Any) -> str:
 
 
 def _campaign_of(path: Mapping[str, str]) -> str:
-    """For the log: a reservation's id begins with its campaign's."""
+    """For the log: a reservation's id begins with its campaign's, a reward's ends with it."""
+    if reward_id := _reward_of(path):
+        return reward_id.rpartition(".")[2]
     reservation_id = path.get("reservation_id", "")
     return (path.get("campaign_id") or reservation_id.removeprefix("rsv_").partition(".")[0])[:40]
+
+
+def _reward_of(path: Mapping[str, str]) -> str:
+    """For the log: a reward's id if it can be one, never what else somebody has written there."""
+    reward_id = path.get("reward_id", "")
+    return reward_id if ID_FORMS["reward_id"][0].fullmatch(reward_id) else ""
 
 
 def _secrets(current: _Exchange) -> list[str]:

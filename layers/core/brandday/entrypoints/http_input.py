@@ -1,9 +1,10 @@
 """Reading a request: bytes and headers from anybody, checked before anything else is done with them."""
 
-import binascii
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,8 @@ from brandday.entrypoints.routes import ID_FORMS, Route
 
 KEY_LENGTH: Final = 255
 KEY_HEADER: Final = "Idempotency-Key"
+CURSOR: Final = re.compile(r"[A-Za-z0-9._~=#!-]{1,500}")
+"""What `next` of a page can look like at all."""
 
 _SUBJECT_LENGTH: Final = 255
 _ERRORS_SHOWN: Final = 20
@@ -53,6 +56,19 @@ _RULES: Final[Mapping[str, tuple[str, str, str]]] = {
     "literal_error": ("not_one_of", "allowed", "expected"),
     "enum": ("not_one_of", "allowed", "expected"),
     "value_error": ("refused", "reason", "error"),
+    # and the rules that our own models raise
+    **{
+        rule: (rule, "", "")
+        for rule in (
+            "bad_format",
+            "not_a_country",
+            "not_a_phone",
+            "not_a_postal_code",
+            "not_a_time",
+            "required",
+            "unprintable",
+        )
+    },
 }
 
 
@@ -90,6 +106,50 @@ def check_ids(path: Mapping[str, str]) -> None:
                 raise not_found
 
 
+def check_query(query: Mapping[str, str], route: Route) -> None:
+    """Raise ValidationFailed for each query parameter that must be there and is not."""
+    if missing := [name for name in route.needs_query if not query.get(name)]:
+        raise ValidationFailed(errors=[FieldError(f"query:{name}", "required") for name in missing])
+
+
+def read_limit(query: Mapping[str, str], *, default: int, most: int) -> int:
+    """How many are wanted on a page; raises ValidationFailed unless it is 1 to `most`."""
+    text = query.get("limit")
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise wrong_query("limit", "not_a_whole_number")
+    if int(text) < 1:
+        raise wrong_query("limit", "too_small", min=1)
+    if int(text) > most:
+        raise wrong_query("limit", "too_large", max=most)
+    return int(text)
+
+
+def read_cursor(query: Mapping[str, str], name: str = "after") -> str | None:
+    """Where the page begins, or None for the first; raises ValidationFailed if no page can have said this."""
+    text = query.get(name)
+    if text is not None and not CURSOR.fullmatch(text):
+        raise wrong_query(name, "not_a_cursor")
+    return text
+
+
+def read_choice[Choice: StrEnum](query: Mapping[str, str], name: str, choices: type[Choice]) -> Choice | None:
+    """One of `choices`, or None if there is no such parameter; raises ValidationFailed for anything else."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        return choices(text)
+    except ValueError:
+        raise wrong_query(name, "not_one_of", allowed=tuple(map(str, choices))) from None
+
+
+def wrong_query(name: str, rule: str, **params: Param) -> ValidationFailed:
+    """The refusal of a query parameter."""
+    return ValidationFailed(errors=[FieldError(f"query:{name}", rule, params)])
+
+
 def read_key(headers: Mapping[str, str]) -> str:
     """The Idempotency-Key; raises IdempotencyKeyMissing, or ValidationFailed if it cannot be one."""
     key = headers.get("idempotency-key", "").strip(" \t")
@@ -105,29 +165,46 @@ def read_body(event: Mapping[str, Any], route: Route) -> BaseModel | None:
     """The body as the route's model; raises BodyTooLarge, MalformedJson or ValidationFailed."""
     if route.body is None:
         return None
-    document = read_json(event, route.body_limit_bytes)
+    return _as_model(read_json(event, route.body_limit_bytes), route.body)
+
+
+def parse_body[Model: BaseModel](raw: bytes, model: type[Model]) -> Model:
+    """The bytes of a signed body as a model; raises MalformedJson or ValidationFailed."""
     try:
-        return route.body.model_validate(document)
+        document = _decode(raw.decode())
+    except (ValueError, RecursionError):
+        raise MalformedJson from None
+    return _as_model(document, model)
+
+
+def _as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(document)
     except ValidationError as error:
         raise ValidationFailed(errors=wrong_places(error)) from None
 
 
-def read_json(event: Mapping[str, Any], limit_bytes: int) -> Any:
-    """The body as plain values; raises BodyTooLarge or MalformedJson."""
+def read_raw(event: Mapping[str, Any], limit_bytes: int) -> bytes:
+    """The body's bytes as they were sent, which is what a signature is over; raises BodyTooLarge or MalformedJson."""
     body = event.get("body") or ""
     try:
         if event.get("isBase64Encoded"):
             _check_size(len(body) * 3 // 4 - 2, limit_bytes)
             raw = b64decode(body, validate=True)
-            _check_size(len(raw), limit_bytes)
-            body = raw.decode()
         else:
             _check_size(len(body), limit_bytes)
-            if not body.isascii():
-                _check_size(len(body.encode()), limit_bytes)
-        return _decode(body)
-    except (ValueError, binascii.Error, RecursionError):
-        # UnicodeError and JSONDecodeError are ValueErrors
+            raw = body.encode()
+    except ValueError:  # binascii.Error and UnicodeError are ValueErrors
+        raise MalformedJson from None
+    _check_size(len(raw), limit_bytes)
+    return raw
+
+
+def read_json(event: Mapping[str, Any], limit_bytes: int) -> Any:
+    """The body as plain values; raises BodyTooLarge or MalformedJson."""
+    try:
+        return _decode(read_raw(event, limit_bytes).decode())
+    except (ValueError, RecursionError):  # UnicodeError and JSONDecodeError are ValueErrors
         raise MalformedJson from None
 
 

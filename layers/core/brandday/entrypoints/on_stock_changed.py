@@ -1,48 +1,19 @@
-"""StockTable's stream: every change of a shard goes to the projector.
-
-Event: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-create-package.html
-"""
+"""StockTable's stream: every change of a shard goes to the projector, and to the issuer of rewards."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from brandday.domain.errors import TemporarilyOverloaded
-from brandday.entrypoints.access_log import WriteLine, unexpected, write_line
+from brandday.entrypoints.access_log import WriteLine, write_line
+from brandday.entrypoints.stream_batch import LambdaHandler, build_stream_handler
 from brandday.usecases.project_stock import ShardChanged
-
-type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def build_handler(
-    project: Callable[[Sequence[ShardChanged]], None],
+    handle: Callable[[Sequence[ShardChanged]], None],
     read_change: Callable[[Mapping[str, Any]], ShardChanged | None],
     *,
+    done: str = "projected",
     write: WriteLine = write_line,
 ) -> LambdaHandler:
-    """Return the handler of stream batches; ``read_change`` raises ValueError or the like for a malformed record.
-
-    A batch is projected as a whole, up to a record that cannot be read; Lambda repeats from the record that is
-    reported, and hands one that fails for good to the dead-letter queue.
-    """
-
-    def lambda_handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
-        records = event["Records"]
-        changes: list[ShardChanged] = []
-        failed: str | None = None
-        for record in records:
-            try:
-                change = read_change(record["dynamodb"])
-            except (KeyError, ValueError, IndexError) as error:
-                write(unexpected(error, request_id=record.get("eventID", ""), secrets=()))
-                failed = record["dynamodb"]["SequenceNumber"]
-                break
-            if change is not None:
-                changes.append(change)
-        try:
-            project(changes)
-        except TemporarilyOverloaded:
-            failed = records[0]["dynamodb"]["SequenceNumber"]
-        write({"level": "INFO", "message": "projected", "records": len(changes), "failed_from": failed})
-        return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
-
-    return lambda_handler
+    """Return the handler of the stream's batches; ``done`` is what the log calls what ``handle`` does."""
+    return build_stream_handler(handle, read_change, done=done, write=write)

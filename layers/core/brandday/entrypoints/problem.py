@@ -87,9 +87,10 @@ def _quality(parameters: str) -> float:
 
 
 def _wrong_place(place: FieldError, language: str) -> Mapping[str, Any]:
-    where = "header" if place.pointer.startswith("header:") else "pointer"
+    kind, colon, name = place.pointer.partition(":")
+    where, what = (kind, name) if colon and kind in ("header", "query") else ("pointer", place.pointer)
     return {
-        where: place.pointer.removeprefix("header:"),
+        where: what,
         "rule": place.rule,
         "detail": explain_field(place, language),
     }

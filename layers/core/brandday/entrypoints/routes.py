@@ -20,7 +20,10 @@ from brandday.domain.errors import (
     IdempotencyKeyMissing,
     InternalError,
     MalformedJson,
+    QueueNotFound,
     ReservationNotFound,
+    RewardNotFound,
+    SignatureInvalid,
     TemporarilyOverloaded,
     Unauthenticated,
     ValidationFailed,
@@ -36,6 +39,8 @@ PUBLIC_FOR_A_SECOND: Final = "public, max-age=1"
 ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
     "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
     "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
+    "reward_id": (re.compile(r"rwd_[A-Za-z0-9_-]{12}\.[0-9a-z]{8}\.[a-z0-9][a-z0-9-]{2,39}"), RewardNotFound),
+    "queue": (re.compile(r"holds|fulfilments|stream"), QueueNotFound),
 }
 
 
@@ -59,7 +64,8 @@ class Request[Body]:
     """What a handler gets: checked, and nothing it does not need.
 
     `path` are the path parameters, `claims` those of the token (strings), `subject` who it was issued to;
-    header names are in lower case; `idempotency_key` is "" on routes that need none.
+    header names are in lower case; `idempotency_key` is "" on routes that need none. On a `signed` route `body` is
+    the bytes as they came.
     """
 
     path: Mapping[str, str]
@@ -87,8 +93,10 @@ class Route:
     `handler(use_cases, request)` answers; `scope` is what the token must have (None: public, no token);
     `body` is the model of the request's body (None: a body is ignored); `statuses` are those of success, the
     usual one first; `errors` are the refusals beyond those that `every_error` adds. `needs_key`: an
-    Idempotency-Key is required. For the documentation only: `query` has the type and the meaning of each query
-    parameter, `headers` the meaning of each header of the answer.
+    Idempotency-Key is required. `signed`: the sender signs the body and has no token; the handler gets the bytes,
+    verifies them and reads them as `body` afterwards (`http_input.parse_body`), and an id that cannot be one looks
+    like a wrong signature. `needs_query` are query parameters that must be there. For the documentation only: `query`
+    has the type and the meaning of each query parameter, `headers` the meaning of each header of the answer.
     """
 
     method: str
@@ -101,22 +109,28 @@ class Route:
     statuses: tuple[int, ...] = (200,)
     errors: tuple[type[BrandDayError], ...] = ()
     needs_key: bool = False
+    signed: bool = False
+    needs_query: tuple[str, ...] = ()
     body_limit_bytes: int = BODY_LIMIT_BYTES
     cache_control: str = PRIVATE
     etag: bool = False
-    query: Mapping[str, tuple[type, str]] = field(default_factory=dict)
+    query: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def every_error(self) -> tuple[type[BrandDayError], ...]:
         """All refusals of this route, the ones every route of its kind has included."""
         kinds: list[type[BrandDayError]] = [
-            not_found for name, (_, not_found) in ID_FORMS.items() if f"{{{name}}}" in self.path
+            SignatureInvalid if self.signed else not_found
+            for name, (_, not_found) in ID_FORMS.items()
+            if f"{{{name}}}" in self.path
         ]
         if self.scope:
             kinds += [Unauthenticated, Forbidden]
         if self.needs_key:
             kinds += [IdempotencyKeyMissing, ValidationFailed]
+        if self.query:
+            kinds.append(ValidationFailed)
         if self.body:
             kinds += [MalformedJson, BodyTooLarge, ValidationFailed]
         kinds += [*self.errors, InternalError, TemporarilyOverloaded]

@@ -5,7 +5,7 @@ nobody else acted meanwhile. Every act can be repeated: one that finds its work 
 succeeds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,9 +16,12 @@ from brandday.domain.errors import (
     CampaignConflict,
     CampaignNotFound,
     CampaignNotPublished,
+    FieldError,
     RestockConflict,
     TemporarilyOverloaded,
+    ValidationFailed,
 )
+from brandday.domain.fulfilment import Fulfilment
 from brandday.domain.layout import SALT_BYTES, plan_layout, spread_restock
 from brandday.domain.shard import RecordChange, Refused, ShardWrite, restock_mark
 from brandday.domain.trail import Change, TrailEntry, changes_between
@@ -56,13 +59,15 @@ class Act:
 class OperateCampaign:
     """The operator's acts. `who` is the token's subject throughout.
 
-    `now` is in epoch milliseconds, `random_bytes` makes the salt and the ids of trail entries.
+    `now` is in epoch milliseconds, `random_bytes` makes the salt and the ids of trail entries. `check_destinations`
+    tells what of a fulfilment cannot work (`usecases/check_destinations.py`).
     """
 
     campaigns: CampaignStore
     stock: Stock
     now: Clock
     random_bytes: Callable[[int], bytes]
+    check_destinations: Callable[[Fulfilment], Sequence[FieldError]]
 
     def show(self, campaign_id: str) -> Campaign:
         """The campaign as it is now; raises CampaignNotFound."""
@@ -80,7 +85,8 @@ class OperateCampaign:
         """Make the campaign what is `declared`; `publish` also publishes a draft, in the same act.
 
         `dry_run` checks everything and writes nothing. `expected_version` is the one the operator has looked
-        at (0: there was none): CampaignConflict if it has moved. Raises what `check_changes` does.
+        at (0: there was none): CampaignConflict if it has moved. Raises what `check_changes` does, and
+        ValidationFailed if rewards could not be handed over as declared.
         """
         now = self.now()
         live = self._find(declared.id)
@@ -97,6 +103,11 @@ class OperateCampaign:
         else:
             check_changes(live, declared, changes, now)
             after = _redeclared(live, declared, now)
+        # A partner who is down must not keep operators from changing something else.
+        if live is None or publishes or declared.fulfilment != live.fulfilment:
+            unreachable = self.check_destinations(declared.fulfilment)
+            if unreachable:
+                raise ValidationFailed(errors=unreachable)
         if publishes:
             # A dry run shows nothing of the salt and must not be what decides it.
             after = _published(after, self.random_bytes(SALT_BYTES) if dry_run else self._salt(), now)

@@ -26,7 +26,10 @@ class Rewards(Protocol):
         """Replace `before` if nobody else has meanwhile; False, and nothing is written, if somebody has."""
 
     def of_owner(self, owner: str, *, limit: int, after: str | None = None) -> Page:
-        """Return a shopper's rewards as they are at this moment, newest first."""
+        """Return a shopper's rewards as they are at this moment, newest first.
+
+        `after` is the `next` of one of this shopper's pages; ValueError for anything else.
+        """
 
     def in_status(
         self, campaign_id: str, status: RewardStatus, *, until: int | None = None, limit: int, after: str | None = None
@@ -35,6 +38,9 @@ class Rewards(Protocol):
 
         It may be a moment behind, and what it says of a reward may be, too: look at the reward before acting on it.
         """
+
+    def owing(self, campaign_id: str, *, limit: int, after: str | None = None) -> Page:
+        """Return forfeited rewards of a campaign whose units have not gone back; as much behind as `in_status`."""
 
 
 class Dispatch(NamedTuple):
