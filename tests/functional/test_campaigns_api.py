@@ -32,6 +32,7 @@ CAMPAIGN_FIELDS = {
     "limit_per_shopper": 3,
     "hold_seconds": 600,
     "extend_seconds": 300,
+    "claim_until": None,
     "skus": [
         {
             "sku": "HERO-1",
@@ -39,6 +40,7 @@ CAMPAIGN_FIELDS = {
             "list_price": {"amount": 19900, "currency": "CNY"},
             "sale_price": {"amount": 9950, "currency": "CNY"},
             "units_per_shopper": 1,
+            "reward": {"kind": "order", "value": None},
             "availability": "sold_out",
         },
         {
@@ -47,6 +49,7 @@ CAMPAIGN_FIELDS = {
             "list_price": {"amount": 4900, "currency": "CNY"},
             "sale_price": {"amount": 2450, "currency": "CNY"},
             "units_per_shopper": 3,
+            "reward": {"kind": "order", "value": None},
             "availability": "available",
         },
     ],
