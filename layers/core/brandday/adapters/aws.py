@@ -18,6 +18,7 @@ from brandday.domain.errors import TemporarilyOverloaded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -55,6 +56,11 @@ def sqs_client(timeout_ms: int, region: str | None = None) -> "SQSClient":
     points it elsewhere.
     """
     return boto3.client("sqs", region_name=region, config=_config(timeout_ms))
+
+
+def kms_client(timeout_ms: int) -> "KMSClient":
+    """A KMS client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("kms", config=_config(timeout_ms))
 
 
 def secrets_client(timeout_ms: int) -> "SecretsManagerClient":
