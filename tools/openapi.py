@@ -28,7 +28,7 @@ from brandday.domain.errors import (
     every_error,
 )
 from brandday.domain.messages import ENGLISH, VARIANTS
-from brandday.entrypoints import admin, campaigns, reservations
+from brandday.entrypoints import admin, campaigns, fulfilments, reservations, rewards
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
@@ -40,6 +40,8 @@ TABLES: Final = {
     "CampaignsFunction": ("Campaigns", campaigns.ROUTES),
     "ReservationsFunction": ("Reservations", reservations.ROUTES),
     "AdminFunction": ("Admin", admin.ROUTES),
+    "RewardsFunction": ("Rewards", rewards.ROUTES),
+    "FulfilmentsFunction": ("Fulfilments", fulfilments.ROUTES),
 }
 """Which function serves which routes, by its name in template.yaml; and the heading they are documented under."""
 

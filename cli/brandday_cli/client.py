@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,11 @@ TIMEOUT_SECONDS = 30
 MOST_TRIES = 5
 LONGEST_WAIT_SECONDS = 5.0
 
+FULFILMENTS_PAGE = 100
+"""Rewards asked for at once."""
+
 _BUSY = (429, 503)
+_REWARD_ID = re.compile(r"rwd_[A-Za-z0-9_.-]{1,96}")
 
 _ADVICE = {
     "unauthenticated": "The token is missing, forged or expired: give a fresh one with --token or BRANDDAY_TOKEN.",
@@ -27,6 +31,10 @@ _ADVICE = {
     "campaign_ended": "An ended campaign stays ended: declare a new one under another id.",
     "campaign_conflict": "Somebody else was faster. Look with `brandday show ID`, then decide again.",
     "restock_conflict": "Look with `brandday show ID` what the restock was, or choose a new --id.",
+    "reward_not_found": "See which rewards there are with `brandday fulfilments`.",
+    "second_person_required": "Ask a colleague to approve it: whoever applied the campaign may not.",
+    "reward_not_waiting": "Somebody or something was faster. Look with `brandday fulfilment REWARD_ID`.",
+    "queue_not_found": "The queues are holds, fulfilments and stream.",
     "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
 }
 
@@ -134,6 +142,57 @@ class AdminClient:
         """Free, held and sold units of every SKU."""
         return self._call("GET", _path(campaign_id, "statistics"))
 
+    def fulfilments(
+        self, campaign_id: str, status: str, *, limit: int = FULFILMENTS_PAGE, after: str | None = None
+    ) -> dict[str, Any]:
+        """One page of a campaign's rewards in a status; `next` is where the next one begins."""
+        _check_campaign_id(campaign_id)
+        query = {"campaign_id": campaign_id, "status": status, "limit": str(limit)}
+        return self._call("GET", "v1/admin/fulfilments", query=query | ({"after": after} if after else {}))
+
+    def all_fulfilments(self, campaign_id: str, status: str) -> Iterator[dict[str, Any]]:
+        """All of a campaign's rewards in a status, page by page as they are asked for."""
+        after: str | None = None
+        while True:
+            page = self.fulfilments(campaign_id, status, after=after)
+            yield from page["fulfilments"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def fulfilment(self, reward_id: str) -> dict[str, Any]:
+        """One reward with all that operators may know."""
+        return self._call("GET", _reward_path(reward_id))
+
+    def approve(self, reward_id: str) -> dict[str, Any]:
+        """Agree, as a second person, that a reward leaves; `changed` is False if that was done before."""
+        return self._call("POST", _reward_path(reward_id, "approve"))
+
+    def redrive(self, reward_id: str) -> dict[str, Any]:
+        """Send a failed or returned reward on its way once more; `changed` is False if it is on its way already."""
+        return self._call("POST", _reward_path(reward_id, "redrive"))
+
+    def queues(self) -> list[dict[str, Any]]:
+        """How long the queues and their dead letters are."""
+        queues: list[dict[str, Any]] = self._call("GET", "v1/admin/queues")["queues"]
+        return queues
+
+    def redrive_queue(
+        self,
+        queue: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        campaign_id: str | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Do again some of what was given up; `next` is the cursor to go on with, None at the end."""
+        if campaign_id is not None:
+            _check_campaign_id(campaign_id)
+        body = {"limit": limit, "cursor": cursor, "campaign_id": campaign_id, "dry_run": dry_run}
+        given = {name: value for name, value in body.items() if value is not None}
+        return self._call("POST", f"v1/admin/queues/{queue}/redrive", json=given)
+
     def _call(
         self,
         method: str,
@@ -186,6 +245,21 @@ class AdminClient:
 
 
 def _path(campaign_id: str, *rest: str) -> str:
+    _check_campaign_id(campaign_id)
+    return "/".join(["v1/admin/campaigns", campaign_id, *rest])
+
+
+def _reward_path(reward_id: str, *rest: str) -> str:
+    if not _REWARD_ID.fullmatch(reward_id):
+        raise CommandFailed(
+            f"{reward_id!r} cannot be the id of a reward",
+            exit_code=ExitCode.REFUSED,
+            advice=_ADVICE["reward_not_found"],
+        )
+    return "/".join(["v1/admin/fulfilments", reward_id, *rest])
+
+
+def _check_campaign_id(campaign_id: str) -> None:
     # What is typed on a command line may hold anything; a slash must not lead to another route.
     if not re.fullmatch(CAMPAIGN_ID, campaign_id):
         raise CommandFailed(
@@ -193,7 +267,6 @@ def _path(campaign_id: str, *rest: str) -> str:
             exit_code=ExitCode.REFUSED,
             advice=_ADVICE["campaign_not_found"],
         )
-    return "/".join(["v1/admin/campaigns", campaign_id, *rest])
 
 
 def _wait_seconds(response: httpx.Response) -> float:

@@ -4,10 +4,11 @@ import json
 import os
 import sys
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from brandday_cli.failures import CommandFailed
+from brandday_cli.failures import CommandFailed, ExitCode
 
 PIPE_WIDTH = 160
 """Columns where there is no terminal to ask: a table in a file or a log must not be cut."""
@@ -35,3 +36,18 @@ def print_failure(failure: CommandFailed) -> None:
         err.print(Text(f"  • {detail}"), soft_wrap=True)
     if failure.advice:
         err.print(Text(f"  → {failure.advice}", style="cyan"))
+
+
+def done(message: str) -> None:
+    """Say that something is as it was asked for."""
+    out.print(Text.assemble(("✓ ", "bold green"), message))
+
+
+def ask(question: str) -> None:
+    """Ask before something is changed; raises CommandFailed on a no, and where nobody is there to ask."""
+    if not sys.stdin.isatty():
+        raise CommandFailed(
+            "There is nobody here to ask", exit_code=ExitCode.USAGE, advice="Say --yes if it may go ahead."
+        )
+    if not typer.confirm(question, err=True):
+        raise CommandFailed("Nothing was changed", exit_code=ExitCode.DECLINED)

@@ -4,19 +4,19 @@ Exit codes are in `failures.ExitCode`. Every act can be repeated: one that finds
 nothing.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 from typer.core import TyperGroup
 
 from brandday_cli import apply as applying
 from brandday_cli import views
 from brandday_cli.audit import audit
-from brandday_cli.console import out, print_failure, print_json
-from brandday_cli.failures import CommandFailed, ExitCode
+from brandday_cli.console import ask, done, out, print_failure, print_json
+from brandday_cli.failures import CommandFailed
+from brandday_cli.fulfilments import approve, fulfilment, fulfilments
+from brandday_cli.redrive import redrive
 from brandday_cli.rehearse import rehearse
 from brandday_cli.target import Target, find_local_stack
 from brandday_cli.watch import watch
@@ -92,13 +92,13 @@ def apply(
         changing = [planned for planned in plans if planned.changes]
         if changing and not dry_run:
             if not yes:
-                _ask("Apply this?")
+                ask("Apply this?")
             for planned in changing:
                 answer = applying.carry_out(client, planned)
                 index = plans.index(planned)
                 results[index] |= {"applied": True, "version": answer["campaign"]["version"]}
                 if not as_json:
-                    _done(f"{planned.source.declared.id} is at version {answer['campaign']['version']}")
+                    done(f"{planned.source.declared.id} is at version {answer['campaign']['version']}")
     if as_json:
         print_json(results)
 
@@ -130,7 +130,7 @@ def end(
 ) -> None:
     """End a sale for good."""
     if not yes:
-        _ask(f"End {campaign_id} for good?")
+        ask(f"End {campaign_id} for good?")
     _act(ctx, campaign_id, "end", as_json=as_json)
 
 
@@ -187,6 +187,10 @@ def history(ctx: typer.Context, campaign_id: Id, as_json: Json = False) -> None:
 app.command()(watch)
 app.command()(audit)
 app.command()(rehearse)
+app.command()(fulfilments)
+app.command()(fulfilment)
+app.command()(approve)
+app.command()(redrive)
 
 
 @app.command()
@@ -232,13 +236,9 @@ def _report(answer: dict[str, Any], message: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     elif answer["changes"]:
-        _done(message)
+        done(message)
     else:
-        _done(f"{message}; that was done before, nothing changed")
-
-
-def _done(message: str) -> None:
-    out.print(Text.assemble(("✓ ", "bold green"), message))
+        done(f"{message}; that was done before, nothing changed")
 
 
 def _show_plan(planned: applying.Plan) -> None:
@@ -246,16 +246,7 @@ def _show_plan(planned: applying.Plan) -> None:
     if planned.changes:
         out.print(views.render_diff(campaign_id, planned.version, planned.changes))
     else:
-        _done(f"{campaign_id} is live as declared; nothing to do")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise CommandFailed(
-            "There is nobody here to ask", exit_code=ExitCode.USAGE, advice="Say --yes if it may go ahead."
-        )
-    if not typer.confirm(question, err=True):
-        raise CommandFailed("Nothing was changed", exit_code=ExitCode.DECLINED)
+        done(f"{campaign_id} is live as declared; nothing to do")
 
 
 if __name__ == "__main__":

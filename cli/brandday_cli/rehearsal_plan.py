@@ -115,6 +115,7 @@ def copy_declaration(
     """Return a campaign of the same shape that opens at ``opens_at`` (aware) for one hour, as a draft.
 
     ``hold_seconds`` shortens the holds, for a rehearsal that waits until abandoned carts are back on sale.
+    What is bought there is handed over to nobody: no partner shall pack a parcel for a rehearsal.
     """
     ending = f"-rehearsal-{suffix}"
     zone = ZoneInfo(declaration["time_zone"])
@@ -123,8 +124,10 @@ def copy_declaration(
         "id": declaration["id"][: MAX_ID_LENGTH - len(ending)] + ending,
         "starts_at": opens_at.astimezone(zone).isoformat(timespec="milliseconds"),
         "ends_at": (opens_at + timedelta(hours=1)).astimezone(zone).isoformat(timespec="milliseconds"),
+        "skus": [{name: value for name, value in sku.items() if name != "reward"} for sku in declaration["skus"]],
         "status": "draft",
     }
+    copy.pop("fulfilment", None)
     if hold_seconds is not None:
         copy["hold_seconds"] = hold_seconds
     return copy

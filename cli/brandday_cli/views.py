@@ -10,8 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from brandday.domain.money import Money
 from brandday.domain.currency import format_money
+from brandday.domain.money import Money
 
 _STATE_STYLES = {
     "draft": "cyan",
@@ -79,6 +79,7 @@ def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) 
     facts.add_row("per shopper", f"{document['limit_per_shopper']} in all")
     facts.add_row("hold", f"{document['hold_seconds']} s, and {document['extend_seconds']} s more when payment begins")
     facts.add_row("late payment", document["late_payment"])
+    _add_fulfilment(facts, document["fulfilment"])
     facts.add_row("version", _version(campaign))
     for restock in campaign["restocks"]:
         done = "" if restock["done"] else "  (not finished: run the same restock again)"
@@ -140,7 +141,9 @@ def _stock_table(document: Mapping[str, Any], statistics: Mapping[str, Any]) -> 
         counts = units[sku["sku"]]
         restocked = f" + {counts['restocked']:,}" if counts["restocked"] else ""
         table.add_row(
-            Text.assemble((sku["sku"], "bold"), "\n", (title_text(sku["title"]), "dim")),
+            Text.assemble(
+                (sku["sku"], "bold"), "\n", (title_text(sku["title"]), "dim"), (_reward(sku["reward"]), "cyan")
+            ),
             Text.assemble((_value(sku["sale_price"]), "bold"), "\n", (_value(sku["list_price"]), "dim strike")),
             f"{counts['initial']:,}{restocked}",
             *(f"{counts[name]:,}" for name in ("free", "held", "sold")),
@@ -159,6 +162,32 @@ def _audience(document: Mapping[str, Any]) -> str:
     if rules["new_customers_only"]:
         parts.append("new customers only")
     return "; ".join(parts)
+
+
+def _add_fulfilment(facts: Table, fulfilment: Mapping[str, Any]) -> None:
+    """How rewards leave: one line per kind with its connector and that one's options."""
+    by_kind = fulfilment["by_kind"]
+    if "order" not in by_kind:
+        facts.add_row("orders", "handed over by the shop itself")
+    for kind, choice in by_kind.items():
+        options = [f"{name} {value}" for name, value in choice.items() if name != "connector" and value is not None]
+        facts.add_row(
+            "orders" if kind == "order" else f"{kind} rewards", f"{choice['connector']}: {', '.join(options)}"
+        )
+    if fulfilment["claim_until"] is not None:
+        facts.add_row("claim until", f"{datetime.fromisoformat(fulfilment['claim_until']):%Y-%m-%d %H:%M}")
+    if fulfilment["approve_over"] is not None:
+        facts.add_row("second person", f"for rewards worth more than {_value(fulfilment['approve_over'])}")
+    if by_kind:
+        facts.add_row("given up", f"{fulfilment['time_limit_hours']} hours after a reward was to leave")
+
+
+def _reward(reward: Mapping[str, Any]) -> str:
+    """What a unit is, if it is more than a thing that was bought."""
+    if reward["kind"] == "order":
+        return ""
+    worth = "" if reward["value"] is None else f", worth {_value(reward['value'])}"
+    return f"\n{reward['kind']} reward{worth}"
 
 
 def _version(campaign: Mapping[str, Any]) -> str:

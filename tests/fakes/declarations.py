@@ -44,6 +44,20 @@ _DOCUMENT: dict[str, Any] = {
 }
 
 
+WEBHOOK: dict[str, Any] = {
+    "connector": "webhook",
+    "url": "https://partner.example/brandday",
+    "secret": "brandday/partner",
+}
+"""Who takes rewards, as a document says it."""
+CLAIM_UNTIL = 1_795_968_000_000
+"""2026-11-30 00:00:00 in Shanghai."""
+FULFILMENT: dict[str, Any] = {
+    "claim_until": "2026-11-30T00:00:00",
+    "by_kind": {kind: dict(WEBHOOK) for kind in ("order", "physical", "cash")},
+}
+
+
 def document(path: str = "", value: Any = None, **fields: Any) -> dict[str, Any]:
     """Return a document that works, but for `fields`, and `value` at `path` (like "skus.0.stock")."""
     made = copy.deepcopy(_DOCUMENT) | fields

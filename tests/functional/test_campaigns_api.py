@@ -2,9 +2,12 @@
 
 import pytest
 
+from brandday.domain.campaign import State
+from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.entrypoints.campaigns import ROUTES
+from brandday.entrypoints.campaigns import ROUTES, CampaignUseCases
 from tests.events import http_event
+from tests.fakes.declarations import FULFILMENT, declared
 from tests.fakes.reservation_shop import CAMPAIGN, ReservationShop
 from tests.http_client import Client
 
@@ -32,6 +35,7 @@ CAMPAIGN_FIELDS = {
     "limit_per_shopper": 3,
     "hold_seconds": 600,
     "extend_seconds": 300,
+    "claim_until": None,
     "skus": [
         {
             "sku": "HERO-1",
@@ -39,6 +43,7 @@ CAMPAIGN_FIELDS = {
             "list_price": {"amount": 19900, "currency": "CNY"},
             "sale_price": {"amount": 9950, "currency": "CNY"},
             "units_per_shopper": 1,
+            "reward": {"kind": "order", "value": None},
             "availability": "sold_out",
         },
         {
@@ -47,6 +52,7 @@ CAMPAIGN_FIELDS = {
             "list_price": {"amount": 4900, "currency": "CNY"},
             "sale_price": {"amount": 2450, "currency": "CNY"},
             "units_per_shopper": 3,
+            "reward": {"kind": "order", "value": None},
             "availability": "available",
         },
     ],
@@ -57,6 +63,17 @@ def test_a_campaign_shows_what_is_on_sale_and_when(client: Client) -> None:
     answer = client.send(http_event("get_campaign"))
     assert answer.status == 200
     assert answer.body == {"server_time": "2026-11-09T00:00:03.120Z", **CAMPAIGN_FIELDS}
+
+
+def test_winners_see_what_they_get_and_until_when_they_can_claim_it() -> None:
+    """GIVEN a campaign that gives prizes away WHEN its page is asked for THEN it tells, but not who hands them over."""
+    prize = declared("skus.0.reward", {"kind": "physical"}, fulfilment=FULFILMENT)
+    view = CampaignView(prize, State.RUNNING, {sku.sku: Availability.AVAILABLE for sku in prize.skus})
+    client = Client(ROUTES, CampaignUseCases(lambda: [view], lambda _: view))
+    answer = client.send(http_event("get_campaign"))
+    assert answer.body["claim_until"] == "2026-11-29T16:00:00.000Z"
+    assert [sku["reward"]["kind"] for sku in answer.body["skus"]] == ["physical", "order"]
+    assert "partner" not in str(answer.body)
 
 
 def test_nothing_internal_is_shown(client: Client) -> None:

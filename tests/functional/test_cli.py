@@ -11,13 +11,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from brandday.domain.errors import FieldError
 from brandday.entrypoints.admin import ROUTES
 from brandday.entrypoints.http import build_app
 from brandday_cli.client import MOST_TRIES, AdminClient
 from brandday_cli.failures import ExitCode
 from brandday_cli.main import app
 from brandday_cli.target import Target
-from tests.fakes.declarations import DURING, document
+from tests.fakes.declarations import DURING, FULFILMENT, document
 from tests.fakes.operator_desk import Desk
 from tests.http_gateway import Gateway
 
@@ -138,6 +139,22 @@ def test_what_the_api_refuses_is_shown_with_its_line_too(live: Shell) -> None:
     assert f"{file}:{line}: skus.1.stock: cannot change once the campaign is published" in result.stderr
 
 
+def test_a_destination_that_the_api_refuses_is_told_with_its_line(shell: Shell) -> None:
+    shell.desk.check_destinations = lambda _: [
+        FieldError("/fulfilment/by_kind/physical/secret", "destination_refused", {"reason": "there is no such secret"})
+    ]
+    file = shell.file(document(fulfilment=FULFILMENT))
+    result = shell.run("apply", "--dry-run", file)
+    assert result.exit_code == ExitCode.REFUSED
+    lines = Path(file).read_text(encoding="utf-8").split("\n")
+    line = 1 + lines.index("      secret: brandday/partner", lines.index("    physical:"))
+    assert (
+        f"{file}:{line}: fulfilment.by_kind.physical.secret: Nothing can be delivered there: there is no such secret."
+        in result.stderr
+    )
+    assert shell.desk.acts() == []
+
+
 def test_two_files_for_one_campaign_are_refused(shell: Shell) -> None:
     result = shell.run("apply", "--yes", shell.file(document(), "a.yaml"), shell.file(document(), "b.yaml"))
     assert result.exit_code == ExitCode.FILE
@@ -203,6 +220,27 @@ def test_show_tells_terms_and_stock(live: Shell) -> None:
         assert words in said
     shown = json.loads(live.ok("show", ID, "--json"))
     assert shown["statistics"]["skus"][0]["free"] == 140
+
+
+def test_show_tells_who_hands_over_what(shell: Shell) -> None:
+    over = {"amount": 5000, "currency": "CNY"}
+    cash = {"kind": "cash", "value": {"amount": 8800, "currency": "CNY"}}
+    shell.ok(
+        "apply", "--yes", shell.file(document("skus.0.reward", cash, fulfilment=FULFILMENT | {"approve_over": over}))
+    )
+    said = shell.ok("show", ID)
+    for words in (
+        "cash reward, worth CNY 88.00",
+        "physical rewards  webhook: url https://partner.example/brandday, secret brandday/partner",
+        "2026-11-30 00:00",
+        "for rewards worth more than CNY 50.00",
+        "72 hours after a reward was to leave",
+    ):
+        assert words in said
+
+
+def test_show_tells_that_the_shop_hands_over_what_no_connector_takes(live: Shell) -> None:
+    assert "handed over by the shop itself" in live.ok("show", ID)
 
 
 def test_list_shows_all_campaigns_with_their_state(live: Shell) -> None:

@@ -3,17 +3,21 @@
 import dataclasses
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from brandday.config.campaign_file import CampaignFile
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, rehearse_campaign
 from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
+from brandday_cli.rehearsal_plan import copy_declaration
 from brandday_cli.rehearsal_shopper import Call
 from brandday_cli.rehearsal_verdict import Verdict
 from brandday_cli.rehearsal_warm_up import PATH
+from tests.fakes.declarations import FULFILMENT, document
 from tests.functional.rehearsal_stub import StubShop, open_mint, serve
 
 PROMISES = ("oversold", "lost", "duplicates", "wrong_sold_out", "errors_5xx")
@@ -163,3 +167,11 @@ def test_a_campaign_that_opens_in_the_far_future_is_not_rehearsed_live() -> None
     shop.starts_at = "2099-01-01T00:00:00+00:00"
     with pytest.raises(RehearsalRefused, match="opens only at"):
         play(shop, shoppers=2, live=True)
+
+
+def test_nothing_that_is_bought_at_a_rehearsal_leaves_for_a_partner() -> None:
+    """The copy is a campaign that works, whatever the rewards of the one it is made from."""
+    original = document("skus.0.reward", {"kind": "physical"}, fulfilment=FULFILMENT)
+    copy = CampaignFile.parse(copy_declaration(original, "x", datetime(2026, 12, 24, tzinfo=UTC))).to_campaign()
+    assert copy.fulfilment.by_kind == {}
+    assert {str(sku.reward.kind) for sku in copy.skus} == {"order"}

@@ -1,5 +1,9 @@
 """Who may buy when: to the millisecond, and with a reason."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -14,7 +18,7 @@ from brandday.domain.errors import (
     NotEligible,
 )
 from brandday.domain.layout import plan_layout
-from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, STARTS_AT, declared
+from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, FULFILMENT, STARTS_AT, declared
 
 SHOPPER = Shopper("shopper-1", tier="gold", channel="app", region="CN-SH")
 
@@ -134,3 +138,40 @@ def test_a_restock_that_is_on_its_way_counts_already() -> None:
 
 def test_holds_last_as_long_as_declared() -> None:
     assert (campaign().hold_ms, campaign().extended_hold_ms) == (600_000, 900_000)
+
+
+# --- documents ---
+
+
+def test_a_document_of_before_there_were_rewards_still_loads() -> None:
+    stored = declared().to_document()
+    del stored["fulfilment"]
+    for sku in stored["skus"]:
+        del sku["reward"]
+    assert Campaign.from_document(stored) == declared()
+
+
+def test_a_document_in_normal_form_has_every_field() -> None:
+    shown = declared().to_document()
+    assert shown["fulfilment"] == {"claim_until": None, "approve_over": None, "time_limit_hours": 72, "by_kind": {}}
+    assert shown["skus"][0]["reward"] == {"kind": "order", "value": None}
+
+
+def test_reading_a_campaign_needs_neither_pydantic_nor_the_connectors() -> None:
+    """Every environment reads its campaigns again each second; what that takes is paid at each cold start."""
+    stored = json.dumps(declared(fulfilment=FULFILMENT).to_document())
+    script = (
+        "import json, sys\n"
+        "from brandday.domain.campaign import Campaign\n"
+        "from brandday.usecases.live_campaigns import LiveCampaigns\n"
+        "assert Campaign.from_document(json.loads(sys.argv[1])).fulfilment.by_kind\n"
+        "print([name for name in sys.modules if name == 'pydantic' or name.startswith('brandday.con')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, stored],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

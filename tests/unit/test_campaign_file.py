@@ -9,8 +9,12 @@ from jsonschema import Draft202012Validator
 
 from brandday.config.campaign_file import CampaignFile, json_schema, to_declaration
 from brandday.config.problems import DocumentRefused
+from brandday.connectors import CONNECTORS
+from brandday.domain.campaign import Campaign
+from brandday.domain.fulfilment import HOUR_MS, ConnectorChoice, Fulfilment, RewardKind, RewardTerms
+from brandday.domain.money import Money
 from brandday_cli.campaign_yaml import read_campaign_file
-from tests.fakes.declarations import declared, document, without
+from tests.fakes.declarations import CLAIM_UNTIL, FULFILMENT, WEBHOOK, declared, document, without
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "campaigns").glob("*.yaml"))
@@ -24,6 +28,18 @@ def problems(wrong: object) -> list[str]:
 
 YEN = {"amount": 9, "currency": "JPY"}
 IN_YEN = document()["skus"][1] | {"list_price": YEN, "sale_price": YEN}
+
+
+def by_kind(kind: str, choice: object) -> dict[str, Any]:
+    return document(fulfilment={"by_kind": {kind: choice}})
+
+
+def rewarding(reward: object, **fulfilment: object) -> dict[str, Any]:
+    return document("skus.0.reward", reward, fulfilment=fulfilment)
+
+
+PRIZE = {"kind": "physical"}
+RED_ENVELOPE = {"kind": "cash", "value": {"amount": 8800, "currency": "CNY"}}
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     (document(titel="x"), "titel: is not a field that exists here; did you mean 'title'?"),
@@ -102,6 +118,83 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (document(title={"en": "two\nlines"}), "title.en: must be one line of text"),
     (document(title=None), "title: must be a mapping of fields, not nothing"),
     (document("skus.0", 3), "skus[0]: must be a mapping of fields, not a number"),
+    # what a unit is
+    (rewarding({"kind": "prize"}), "skus[0].reward.kind: must be 'order', 'physical', 'digital' or 'cash'"),
+    (rewarding({"kid": "order"}), "skus[0].reward.kid: is not a field that exists here; did you mean 'kind'?"),
+    (rewarding("cash"), "skus[0].reward: must be a mapping of fields, not text"),
+    (rewarding({"kind": "cash"}), "skus[0].reward.value: is missing; say what one of this cash is worth"),
+    (
+        rewarding({"kind": "cash", "value": {"amount": 0, "currency": "CNY"}}),
+        "skus[0].reward.value.amount: must be 1 or more",
+    ),
+    (rewarding({"kind": "cash", "value": {"amount": 1}}), "skus[0].reward.value.currency: is missing"),
+    (rewarding({"value": {"amount": 1, "currency": "CNY"}}), "skus[0].reward.value: has no place on an order"),
+    (
+        rewarding({"kind": "cash", "value": {"amount": 1, "currency": "USD"}}),
+        "skus[0].reward.value.currency: is USD, but the sale price is CNY; use one currency in a campaign",
+    ),
+    # who hands it over
+    (rewarding(PRIZE), "fulfilment.by_kind.physical: is missing, but the SKU 'HERO-1' is physical; choose its conn"),
+    (rewarding({"kind": "digital"}), "fulfilment.by_kind.digital: is missing, but the SKU 'HERO-1' is digital"),
+    (rewarding(RED_ENVELOPE), "fulfilment.by_kind.cash: is missing"),
+    (rewarding(PRIZE, by_kind={"cash": WEBHOOK}), "fulfilment.by_kind.physical: is missing"),
+    (by_kind("parcel", WEBHOOK), "fulfilment.by_kind.parcel: is not a name that exists here; there are: 'order', "),
+    (by_kind("order", {}), "fulfilment.by_kind.order.connector: is missing; add it, there are: webhook, sqs, email"),
+    (
+        by_kind("order", {"connector": "webhok"}),
+        "fulfilment.by_kind.order.connector: is not one that exists; did you mean 'webhook'?",
+    ),
+    (
+        by_kind("order", {"connector": "fax"}),
+        "fulfilment.by_kind.order.connector: is not one that exists; there are: webhook, sqs, email",
+    ),
+    (by_kind("order", {"connector": ["sqs"]}), "fulfilment.by_kind.order.connector: is not one that exists"),
+    (by_kind("order", None), "fulfilment.by_kind.order: must be a mapping of fields, not nothing"),
+    (by_kind("order", "webhook"), "fulfilment.by_kind.order: must be a mapping of fields, not text"),
+    (
+        by_kind("order", WEBHOOK | {"secrets": "x"}),
+        "fulfilment.by_kind.order.secrets: is not a field that exists here; did you mean 'secret'?",
+    ),
+    (
+        by_kind("order", WEBHOOK | {"queue_url": "x"}),
+        "fulfilment.by_kind.order.queue_url: is not a field that exists here; there are: connector, secret, url",
+    ),
+    (
+        by_kind("order", {"connector": "webhook", "secret": "brandday/partner"}),
+        "fulfilment.by_kind.order.url: is missing; add it",
+    ),
+    (by_kind("order", WEBHOOK | {"url": 1}), "fulfilment.by_kind.order.url: must be text"),
+    (by_kind("order", WEBHOOK | {"url": "partner.example"}), "fulfilment.by_kind.order.url: must be an absolute https"),
+    (by_kind("order", WEBHOOK | {"url": "file:///etc/passwd"}), "fulfilment.by_kind.order.url: must be an absolute"),
+    (by_kind("order", WEBHOOK | {"url": "https://me:pw@partner.example/"}), "fulfilment.by_kind.order.url: must not"),
+    (by_kind("order", WEBHOOK | {"secret": "other/app"}), "fulfilment.by_kind.order.secret: must be text that matches"),
+    (by_kind("order", {"connector": "email", "to": "nobody"}), "fulfilment.by_kind.order.to: must be one e-mail addr"),
+    (by_kind("order", {"connector": "sqs", "queue_url": "prizes"}), "fulfilment.by_kind.order.queue_url: must be "),
+    # until when, and who must agree
+    (rewarding(PRIZE, by_kind={"physical": WEBHOOK}), "fulfilment.claim_until: is missing, but the SKU 'HERO-1'"),
+    (
+        document(fulfilment={"claim_until": "2026-11-12T00:00:00"}),
+        "fulfilment.claim_until: must be later than ends_at, which is 2026-11-12T00:00:00",
+    ),
+    (document(fulfilment={"claim_until": "2026-11-31T00:00:00"}), "fulfilment.claim_until: is not a date and time"),
+    (document(fulfilment={"claim_until": "soon"}), "fulfilment.claim_until: must be a date and time like"),
+    (
+        document(fulfilment={"claim_until": "2026-11-30T00:00:00Z"}),
+        "fulfilment.claim_until: has an offset that Asia/Shanghai does not have then",
+    ),
+    (
+        rewarding(RED_ENVELOPE, approve_over={"amount": 5, "currency": "EUR"}),
+        "fulfilment.approve_over.currency: is EUR, but the campaign is in CNY",
+    ),
+    (
+        document(fulfilment={"approve_over": {"amount": 5, "currency": "CNY"}}),
+        "fulfilment.approve_over: is compared with what rewards are worth, but no SKU says so",
+    ),
+    (document(fulfilment={"approve_over": {"amount": -1, "currency": "CNY"}}), "fulfilment.approve_over.amount: must"),
+    (document(fulfilment={"time_limit_hours": 0}), "fulfilment.time_limit_hours: must be 1 or more"),
+    (document(fulfilment={"time_limit_hours": 337}), "fulfilment.time_limit_hours: must be 336 or less"),
+    (document(fulfilment={"claim_til": None}), "fulfilment.claim_til: is not a field that exists here; did you mean"),
+    (document(fulfilment=None), "fulfilment: must be a mapping of fields, not nothing"),
 ]
 
 
@@ -118,6 +211,19 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert len(said) == 3
 
 
+def test_everything_that_is_wrong_with_rewards_is_said_at_once() -> None:
+    wrong = rewarding(
+        PRIZE, claim_until="2026-11-11T00:00:00", approve_over={"amount": 5, "currency": "EUR"}, time_limit_hours=72
+    )
+    assert [line.split(":")[0] for line in problems(wrong | {"hold_seconds": 1})] == [
+        "hold_seconds",
+        "fulfilment.claim_until",
+        "fulfilment.by_kind.physical",
+        "fulfilment.approve_over.currency",
+        "fulfilment.approve_over",
+    ]
+
+
 @pytest.mark.parametrize("wrong", [None, [], "text", 3, {}, {"skus": {}}])
 def test_what_is_no_campaign_at_all_is_refused_too(wrong: object) -> None:
     assert problems(wrong)
@@ -127,6 +233,12 @@ def test_problems_point_into_the_document() -> None:
     with pytest.raises(DocumentRefused) as refused:
         CampaignFile.parse(document("skus.1.stock", 0))
     assert [problem.pointer for problem in refused.value.problems] == ["/skus/1/stock"]
+
+
+def test_problems_of_a_connector_point_to_its_options_without_a_detour() -> None:
+    with pytest.raises(DocumentRefused) as refused:
+        CampaignFile.parse(by_kind("order", WEBHOOK | {"url": "ftp://x"}))
+    assert [problem.pointer for problem in refused.value.problems] == ["/fulfilment/by_kind/order/url"]
 
 
 def test_a_single_title_is_english() -> None:
@@ -145,6 +257,45 @@ def test_what_a_campaign_shows_of_itself_can_be_declared_again() -> None:
     assert CampaignFile.parse(to_declaration(campaign)).to_campaign() == campaign
 
 
+def test_a_campaign_that_says_nothing_of_rewards_sells_orders_that_the_shop_hands_over() -> None:
+    campaign = declared()
+    assert campaign.fulfilment == Fulfilment()
+    assert {sku.reward for sku in campaign.skus} == {RewardTerms(RewardKind.ORDER)}
+    assert campaign.fulfilment.time_limit_ms == 72 * HOUR_MS
+
+
+def test_what_rewards_are_and_who_hands_them_over_is_read() -> None:
+    over = {"amount": 5000, "currency": "CNY"}
+    campaign = declared("skus.1.reward", RED_ENVELOPE, fulfilment=FULFILMENT | {"approve_over": over})
+    webhook = ConnectorChoice("webhook", {"url": WEBHOOK["url"], "secret": WEBHOOK["secret"]})
+    assert campaign.skus[1].reward == RewardTerms(RewardKind.CASH, Money(8800, "CNY"))
+    assert campaign.fulfilment == Fulfilment(
+        by_kind={RewardKind.ORDER: webhook, RewardKind.PHYSICAL: webhook, RewardKind.CASH: webhook},
+        claim_until=CLAIM_UNTIL,
+        approve_over=Money(5000, "CNY"),
+    )
+
+
+@pytest.mark.parametrize(
+    "campaign",
+    [
+        declared("skus.0.reward", PRIZE, fulfilment=FULFILMENT),
+        declared("skus.0.reward", RED_ENVELOPE, fulfilment=FULFILMENT),
+        declared(fulfilment={"by_kind": {"order": {"connector": "email", "to": "orders@partner.example"}}}),
+    ],
+    ids=["a prize", "cash", "orders by e-mail"],
+)
+def test_rewards_can_be_declared_again_as_a_campaign_shows_them(campaign: Campaign) -> None:
+    declaration = to_declaration(campaign)
+    assert declaration["fulfilment"]["claim_until"] in (None, "2026-11-30T00:00:00+08:00")
+    assert CampaignFile.parse(declaration).to_campaign() == campaign
+
+
+def test_every_connector_of_the_registry_can_be_chosen() -> None:
+    shown = json_schema()["$defs"]["FulfilmentPart"]["properties"]["by_kind"]["additionalProperties"]
+    assert shown["discriminator"]["mapping"].keys() == CONNECTORS.keys()
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_work_and_editors_agree(file: Path) -> None:
     source = read_campaign_file(file)
@@ -158,6 +309,12 @@ def test_the_brand_day_is_half_price_with_one_hero_of_a_thousand() -> None:
     assert [sku.sku for sku in campaign.skus if sku.stock >= 1000] == ["HERO-SERUM-30"]
 
 
+def test_the_gifts_cost_nothing_and_one_has_to_be_sent() -> None:
+    campaign = read_campaign_file(ROOT / "campaigns/welcome-gifts.yaml").declared.to_campaign()
+    assert {sku.sale_price.amount for sku in campaign.skus} == {0}
+    assert {sku.reward.kind for sku in campaign.skus} == {RewardKind.PHYSICAL, RewardKind.DIGITAL, RewardKind.CASH}
+
+
 def test_the_published_json_schema_is_that_of_the_model() -> None:
     published = json.loads((ROOT / "docs/campaign.schema.json").read_text(encoding="utf-8"))
     assert published == json_schema(), "run: brandday schema > docs/campaign.schema.json"
@@ -168,3 +325,6 @@ def test_the_json_schema_refuses_what_the_model_refuses_by_shape() -> None:
     assert schema.is_valid(document())
     assert not schema.is_valid(document(titel="x"))
     assert not schema.is_valid(document("skus.0.stock", 0))
+    assert schema.is_valid(rewarding(PRIZE, **FULFILMENT))
+    assert not schema.is_valid(by_kind("order", {"connector": "fax"}))
+    assert not schema.is_valid(by_kind("parcel", WEBHOOK))

@@ -14,6 +14,7 @@ from brandday.domain.errors import (
     CampaignEnded,
     CampaignNotFound,
     CampaignNotPublished,
+    FieldError,
     RestockConflict,
     TemporarilyOverloaded,
     ValidationFailed,
@@ -21,7 +22,7 @@ from brandday.domain.errors import (
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.operate_campaign import OperateCampaign
-from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, declared, document
+from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, FULFILMENT, WEBHOOK, declared, document
 from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_stock import MemoryStock
 from tests.fakes.operator_desk import WHO, Desk, RecordedCampaigns
@@ -116,6 +117,8 @@ PUBLISHED_MAY_CHANGE: list[dict[str, Any]] = [
     {"eligibility": {"member_tiers": ["gold"], "regions": ["CN"], "new_customers_only": True}},
     {"late_payment": "reject"},
     {"skus": document()["skus"][::-1]},
+    {"fulfilment": FULFILMENT},
+    {"fulfilment": {"time_limit_hours": 1}},
 ]
 
 
@@ -146,6 +149,7 @@ def test_what_was_not_promised_may_change_after_publication(desk: Desk, change: 
         (declared("skus.1.sale_price.amount", 1), "/skus/1/sale_price"),
         (declared("skus.1.list_price.amount", 99999), "/skus/1/list_price"),
         (declared("skus.1.units_per_shopper", 1), "/skus/1/units_per_shopper"),
+        (declared("skus.0.reward", {"kind": "physical"}, fulfilment=FULFILMENT), "/skus/0/reward/kind"),
         (declared(skus=document()["skus"][:1]), "/skus"),
         (declared(skus=[*document()["skus"], document()["skus"][0] | {"sku": "NEW-3"}]), "/skus/2"),
     ],
@@ -195,6 +199,69 @@ def test_an_ended_campaign_stays_as_it_is(desk: Desk, by_clock: bool) -> None:
         desk.operate.end(ID, WHO)
     with pytest.raises(CampaignChangeRefused):
         desk.operate.apply(declared(ends_at="2026-11-20T00:00:00"), WHO)
+
+
+def test_what_a_reward_is_worth_is_frozen_too(desk: Desk) -> None:
+    def worth(amount: int) -> Campaign:
+        value = {"amount": amount, "currency": "CNY"}
+        return declared("skus.0.reward", {"kind": "cash", "value": value}, fulfilment=FULFILMENT)
+
+    desk.operate.apply(worth(8800), WHO, publish=True)
+    with pytest.raises(CampaignChangeRefused) as refused:
+        desk.operate.apply(worth(1), WHO)
+    assert pointers(refused.value) == ["/skus/0/reward/value"]
+
+
+@pytest.mark.parametrize("by_clock", [True, False], ids=["by the clock", "by an operator"])
+def test_a_partner_may_move_after_the_end(desk: Desk, by_clock: bool) -> None:
+    """Rewards are on their way for weeks."""
+    desk.operate.apply(declared(fulfilment=FULFILMENT), WHO, publish=True)
+    if by_clock:
+        desk.clock.now = ENDS_AT
+    else:
+        desk.operate.end(ID, WHO)
+    moved = FULFILMENT | {"by_kind": {"order": WEBHOOK | {"url": "https://new.example/"}}}
+    act = desk.operate.apply(declared(fulfilment=moved), WHO)
+    assert Change(("fulfilment", "by_kind", "order", "url"), WEBHOOK["url"], "https://new.example/") in act.changes
+    with pytest.raises(CampaignChangeRefused):
+        desk.operate.apply(declared(fulfilment=FULFILMENT, title="Other words, too"), WHO)
+
+
+def test_the_claim_deadline_cannot_move_into_the_past(desk: Desk) -> None:
+    desk.operate.apply(declared(fulfilment=FULFILMENT), WHO, publish=True)
+    desk.clock.now = ENDS_AT + 3_600_000
+    with pytest.raises(ValidationFailed) as refused:
+        desk.operate.apply(declared(fulfilment=FULFILMENT | {"claim_until": "2026-11-12T00:30:00"}), WHO)
+    assert pointers(refused.value) == ["/fulfilment/claim_until"]
+    desk.operate.apply(declared(fulfilment=FULFILMENT | {"claim_until": "2026-11-12T01:30:00"}), WHO)
+
+
+# --- where rewards leave to ---
+
+NOWHERE = FieldError("/fulfilment/by_kind/order/secret", "destination_refused", {"reason": "there is no such secret"})
+
+
+@pytest.mark.parametrize("dry_run", [False, True], ids=["in earnest", "dry run"])
+@pytest.mark.parametrize("is_new", [True, False], ids=["a new campaign", "a live one"])
+def test_a_destination_that_cannot_work_is_refused_before_anything_is_written(
+    desk: Desk, is_new: bool, dry_run: bool
+) -> None:
+    if not is_new:
+        desk.published()
+    acts = desk.acts()
+    desk.check_destinations = lambda fulfilment: [NOWHERE] if fulfilment.by_kind else []
+    with pytest.raises(ValidationFailed) as refused:
+        desk.operate.apply(declared(fulfilment=FULFILMENT), WHO, dry_run=dry_run)
+    assert refused.value.errors == (NOWHERE,)
+    assert desk.acts() == acts
+
+
+def test_a_partner_who_is_unreachable_keeps_nobody_from_changing_something_else(desk: Desk) -> None:
+    desk.operate.apply(declared(fulfilment=FULFILMENT), WHO)
+    desk.check_destinations = lambda _: [NOWHERE]
+    desk.operate.apply(declared(fulfilment=FULFILMENT, title="New words"), WHO)
+    with pytest.raises(ValidationFailed):
+        desk.operate.apply(declared(fulfilment=FULFILMENT, title="New words"), WHO, publish=True)
 
 
 # --- publish, pause, resume, end ---

@@ -40,7 +40,9 @@ LOCAL_PARAMETERS: Mapping[str, str] = {
     "PrivateDestinations": "allow",  # the receiver is on this machine
     "PartnerQueueArns": f"arn:aws:sqs:{emulator.REGION}:{ACCOUNT}:{PARTNER_QUEUE}",
     "EmailSender": EMAIL_SENDER,
-    "WorkerConcurrency": "2",  # each is a process here, and this machine has other things to do
+    "WorkerConcurrency": "4",  # each is a process here, and this machine has other things to do
+    "DeliveryTimeoutMs": "2000",  # nobody is further away than this machine
+    "WorkerTimeoutSeconds": "20",
     # everything, this API's database too, is one process here: under load it answers later than DynamoDB would
     "DatabaseTimeoutMs": "5000",
 }

@@ -12,16 +12,25 @@ from typing import TYPE_CHECKING, Any
 from brandday.adapters import aws
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
-from brandday.config.settings import Settings
+from brandday.config.settings import DeliverySettings, RewardSettings, Settings
 from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from brandday.adapters.refusal_table import RefusalTable
+    from brandday.adapters.reward_table import RewardTable
+    from brandday.adapters.secrets import Secrets
     from brandday.adapters.stock_table import StockTable
+    from brandday.connectors.port import Tools
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+QUEUE_PATIENCE_MS = 2000
+"""How much longer an operator's look at a queue may take than one at the database."""
+
+REWARDS_AT_ONCE = 8
 
 
 class _Tables:
@@ -43,6 +52,44 @@ class _Tables:
         from brandday.adapters.stock_table import StockTable
 
         return StockTable(self.client, self.settings.stock_table)
+
+
+class _Rewards(_Tables):
+    """The same, the table of rewards among them, and what moves them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reward_settings = RewardSettings.from_env()
+
+    @property
+    def rewards(self) -> RewardTable:
+        from brandday.adapters.reward_table import RewardTable
+
+        return RewardTable(self.client, self.reward_settings.reward_table)
+
+
+def _secrets(tables: _Tables) -> Secrets:
+    from brandday.adapters.secrets import Secrets
+
+    return Secrets(aws.secrets_client(tables.settings.database_timeout_ms))
+
+
+def _tools(tables: _Tables) -> Tools:
+    """What connectors look and send through."""
+    from brandday.adapters.http_post import HttpPost
+    from brandday.adapters.outgoing_aws import OutgoingAws
+    from brandday.connectors.port import Tools
+
+    settings = DeliverySettings.from_env()
+    timeout = settings.timeout_ms
+    return Tools(
+        http=HttpPost(allow_private=settings.allow_private),
+        aws=OutgoingAws(lambda region: aws.sqs_client(timeout, region), lambda: aws.ses_client(timeout)),
+        secrets=_secrets(tables),
+        timeout_ms=timeout,
+        email_sender=settings.email_sender,
+        allow_private=settings.allow_private,
+    )
 
 
 def reservations() -> Handler:
@@ -142,14 +189,147 @@ def stock_sweeper() -> Handler:
 def admin() -> Handler:
     """Return the handler of the operators' routes."""
     from brandday.adapters.clock import random_bytes
+    from brandday.connectors import CONNECTORS
     from brandday.entrypoints.admin import ROUTES, AdminUseCases
     from brandday.entrypoints.http import build_app
+    from brandday.usecases.check_destinations import CheckDestinations
     from brandday.usecases.inspect_campaign import InspectCampaign
     from brandday.usecases.operate_campaign import OperateCampaign
 
     tables = _Tables()
+    check = CheckDestinations(CONNECTORS, _tools(tables))
     use_cases = AdminUseCases(
-        operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes),
+        operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes, check),
         inspect=InspectCampaign(tables.campaigns, tables.refusals, now_ms),
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+def rewards() -> Handler:
+    """Return the handler of shoppers' rewards."""
+    from brandday.adapters.address_cipher import AddressCipher
+    from brandday.entrypoints.http import build_app
+    from brandday.entrypoints.rewards import ROUTES, RewardUseCases
+    from brandday.usecases.manage_rewards import ManageRewards, Owners
+
+    tables = _Rewards()
+    manage = ManageRewards(
+        tables.rewards,
+        LiveCampaigns(tables.campaigns, now_ms),
+        Owners(tables.campaigns.known_salt),
+        AddressCipher(aws.kms_client(tables.settings.database_timeout_ms), tables.reward_settings.address_key_id),
+        now_ms,
+    )
+    use_cases = RewardUseCases(list_rewards=manage.list, get_reward=manage.get, give_address=manage.give_address)
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+def fulfilments() -> Handler:
+    """Return the handler of partners' reports and of what operators do about rewards."""
+    from brandday.adapters.clock import random_bytes
+    from brandday.adapters.queue_admin import QueueAdmin
+    from brandday.adapters.reward_acts import RewardActs
+    from brandday.connectors import CONNECTORS
+    from brandday.entrypoints.fulfilments import ROUTES, FulfilmentUseCases
+    from brandday.entrypoints.http import build_app
+    from brandday.usecases.dead_letter_ports import QueueName
+    from brandday.usecases.issue_rewards import IssueRewards, RebuildRewards
+    from brandday.usecases.operate_rewards import OperateRewards
+    from brandday.usecases.take_reports import TakeReports
+
+    tables = _Rewards()
+    settings, stored = tables.reward_settings, tables.rewards
+    # Looking for dead letters asks all of SQS's servers and may wait a second for that.
+    sqs = aws.sqs_client(tables.settings.database_timeout_ms + QUEUE_PATIENCE_MS)
+    live = LiveCampaigns(tables.campaigns, now_ms)
+    use_cases = FulfilmentUseCases(
+        operate=OperateRewards(
+            rewards=stored,
+            acts=RewardActs(tables.client, settings.reward_table, tables.settings.campaign_table),
+            campaigns=tables.campaigns,
+            rebuild=RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
+            queues_by_name={
+                QueueName.HOLDS: QueueAdmin(sqs, tables.settings.hold_queue_url, settings.hold_dead_letter_queue_url),
+                QueueName.FULFILMENTS: QueueAdmin(
+                    sqs, settings.fulfilment_queue_url, settings.fulfilment_dead_letter_queue_url
+                ),
+                QueueName.STREAM: QueueAdmin(sqs, "", settings.stream_dead_letter_queue_url),
+            },
+            connectors=CONNECTORS,
+            now=now_ms,
+            random_bytes=random_bytes,
+        ),
+        reports=TakeReports(stored, live, _secrets(tables), CONNECTORS, now_ms),
+    )
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+def reward_issuer() -> Handler:
+    """Return the handler of StockTable's stream that makes rewards of sales."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from brandday.adapters.stock_stream import read_change
+    from brandday.entrypoints.on_stock_changed import build_handler
+    from brandday.usecases.issue_rewards import IssueRewards
+
+    tables = _Rewards()
+    pool = ThreadPoolExecutor(REWARDS_AT_ONCE)  # a batch may hold a thousand sales, and a client has ten connections
+    issue = IssueRewards(LiveCampaigns(tables.campaigns, now_ms), tables.rewards, now_ms, each=pool.map)
+    return build_handler(issue, read_change)
+
+
+def reward_dispatcher() -> Handler:
+    """Return the handler of RewardTable's stream."""
+    from brandday.adapters.fulfilment_queue import FulfilmentQueue
+    from brandday.adapters.reward_stream import read_reward_change
+    from brandday.entrypoints.on_reward_changed import build_handler
+    from brandday.usecases.dispatch_rewards import DispatchRewards
+
+    settings = Settings.from_env()
+    queue = FulfilmentQueue(
+        aws.sqs_client(settings.database_timeout_ms), RewardSettings.from_env().fulfilment_queue_url
+    )
+    return build_handler(DispatchRewards(queue), read_reward_change)
+
+
+def fulfilment_worker() -> Handler:
+    """Return the handler of FulfilmentQueue."""
+    import uuid
+
+    from brandday.adapters.address_cipher import AddressCipher
+    from brandday.adapters.breaker_table import BreakerTable
+    from brandday.adapters.dead_letters import DeadLetters
+    from brandday.adapters.fulfilment_queue import FulfilmentQueue, read_dispatch
+    from brandday.connectors import CONNECTORS
+    from brandday.entrypoints.on_fulfilment_due import build_handler
+    from brandday.usecases.circuit_breakers import CircuitBreakers
+    from brandday.usecases.deliver_rewards import DeliverRewards
+
+    tables = _Rewards()
+    settings, timeout = tables.reward_settings, tables.settings.database_timeout_ms
+    sqs = aws.sqs_client(timeout)
+    dead_letters = DeadLetters(sqs, settings.fulfilment_dead_letter_queue_url)
+    deliver = DeliverRewards(
+        rewards=tables.rewards,
+        campaigns=LiveCampaigns(tables.campaigns, now_ms),
+        connectors=CONNECTORS,
+        tools=_tools(tables),
+        cipher=AddressCipher(aws.kms_client(timeout), settings.address_key_id),
+        breakers=CircuitBreakers(BreakerTable(tables.client, settings.reward_table), now_ms),
+        dead_letters=dead_letters,
+        now=now_ms,
+        jitter=random.random,
+        new_holder=lambda: uuid.uuid4().hex,
+    )
+    queue = FulfilmentQueue(sqs, settings.fulfilment_queue_url)
+    return build_handler(deliver, queue, dead_letters, read_dispatch)
+
+
+def reward_sweeper() -> Handler:
+    """Return the handler of the reward sweeper's schedule."""
+    from brandday.entrypoints.on_reward_sweep_due import build_handler
+    from brandday.usecases.sweep_rewards import SweepRewards
+
+    tables = _Rewards()
+    live = LiveCampaigns(tables.campaigns, now_ms)
+    return build_handler(SweepRewards(live, tables.campaigns, tables.rewards, tables.stock, now_ms))

@@ -18,6 +18,8 @@ from brandday.domain.errors import TemporarilyOverloaded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 _OVERLOADED = frozenset(
@@ -33,6 +35,7 @@ _OVERLOADED = frozenset(
         "Throttling",
         "ThrottlingError",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflict",
         "TransactionConflictException",
         "TransactionInProgressException",
@@ -48,9 +51,26 @@ def dynamodb_client(timeout_ms: int) -> "DynamoDBClient":
     return boto3.client("dynamodb", config=_config(timeout_ms))
 
 
-def sqs_client(timeout_ms: int) -> "SQSClient":
-    """An SQS client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
-    return boto3.client("sqs", config=_config(timeout_ms))
+def sqs_client(timeout_ms: int, region: str | None = None) -> "SQSClient":
+    """An SQS client that gives up after `timeout_ms`, for our own region unless another is named; AWS_ENDPOINT_URL
+    points it elsewhere.
+    """
+    return boto3.client("sqs", region_name=region, config=_config(timeout_ms))
+
+
+def kms_client(timeout_ms: int) -> "KMSClient":
+    """A KMS client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("kms", config=_config(timeout_ms))
+
+
+def secrets_client(timeout_ms: int) -> "SecretsManagerClient":
+    """A Secrets Manager client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("secretsmanager", config=_config(timeout_ms))
+
+
+def ses_client(timeout_ms: int) -> Any:
+    """An SES client (API v2) that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
+    return boto3.client("sesv2", config=_config(timeout_ms))
 
 
 @contextmanager

@@ -1,4 +1,9 @@
-"""Every key string of both tables is built and taken apart here, and nowhere else."""
+"""Every key string of our tables is built and taken apart here, and nowhere else."""
+
+import hashlib
+import zlib
+
+from brandday.domain.shard import ATTEMPT_LENGTH, to_base36
 
 STOCK_KEY = "pk"
 CAMPAIGN_KEYS = ("pk", "sk")
@@ -6,8 +11,13 @@ CAMPAIGN_KEYS = ("pk", "sk")
 CONFIG = "CONFIG"
 SUMMARY = "SUMMARY"
 CAMPAIGN_INDEX = "CAMPAIGNS"
+BREAKER = "BREAKER"
 DEPLOYMENT = "DEPLOYMENT"
 SALT = "SALT"
+
+REWARD_INDEX = "by_status"
+STATUS_PARTS = 16
+"""Over how many keys of the index a campaign's rewards are spread: as many times what one partition can write."""
 
 
 def shard_key(campaign_id: str, shard: int) -> str:
@@ -62,3 +72,46 @@ def parse_trail_entry_key(key: str) -> tuple[str, str]:
     """The time and the id of a trail entry's sk."""
     at, _, entry_id = key.partition("#")
     return at, entry_id
+
+
+def breaker_key(destination: str) -> str:
+    """RewardTable pk of a destination's circuit breaker; a hash, as a URL is long and nobody's business."""
+    return f"{BREAKER}#{hashlib.sha256(destination.encode()).hexdigest()[:32]}"
+
+
+def reward_sort_key(at: int, campaign_id: str) -> str:
+    """RewardTable sk of a shopper's reward, of which pk is the owner; `at` (epoch ms) first: in order of time."""
+    return f"{to_base36(at, ATTEMPT_LENGTH)}.{campaign_id}"
+
+
+def parse_reward_sort_key(key: str) -> tuple[int, str]:
+    """The moment and the campaign of a reward's sk; ValueError if it is not one."""
+    at, separator, campaign_id = key.partition(".")
+    if not separator or not campaign_id or len(at) != ATTEMPT_LENGTH:
+        raise ValueError(f"{key!r} is not the key of a reward")
+    return int(at, 36), campaign_id
+
+
+def status_part(owner: str) -> int:
+    """Which of the STATUS_PARTS the rewards of a shopper are in."""
+    return zlib.crc32(owner.encode()) % STATUS_PARTS
+
+
+def status_key(campaign_id: str, part: int) -> str:
+    """RewardTable gpk of one part of a campaign's rewards."""
+    return f"{campaign_id}#{part}"
+
+
+def status_sort_key(status: str, status_at: int, sort_key: str, *, owes: bool = False) -> str:
+    """RewardTable gsk: by status and, in it, by time (epoch ms); those that owe units are apart."""
+    return f"{status_prefix(status, owes=owes)}{status_at:013d}#{sort_key}"
+
+
+def status_prefix(status: str, *, owes: bool = False) -> str:
+    """What every gsk of a status begins with."""
+    return f"{status}{'!' if owes else ''}#"
+
+
+def status_range(prefix: str, until: int | None) -> tuple[str, str]:
+    """The first and the last gsk with this prefix that can be of a time up to `until` (epoch ms)."""
+    return prefix, f"{prefix}~" if until is None else f"{prefix}{until:013d}#~"

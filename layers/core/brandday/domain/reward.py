@@ -17,6 +17,9 @@ Why nothing is delivered twice: a worker takes a *lease* before it sends and giv
 sends while the lease runs, and it runs longer than a worker can. A worker that dies in between leaves the question
 open whether the partner has it; the next one sends the same `delivery_id` again, and the partner tells by it that it
 has this one already.
+
+Why nothing is both delivered and given back: only what no worker has ever begun to send (`tried`) is forfeited. What a
+partner may have after all, because its answer was lost, fails instead, and stays the winner's.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ from brandday.domain.fulfilment import RewardKind
 
 MAX_WORDS = 500
 """How much of a partner's answer is kept."""
+
+NO_ADDRESS = "no address was given in time"
+"""The words of a reward that failed because its winner was asked for the address again, and gave none."""
 
 
 class RewardStatus(StrEnum):
@@ -65,8 +71,10 @@ class Reward:
     `owner` is the shopper's name in all tables. `source` is what it comes from (a reservation's id), and where its
     units go back to. `due_at` is when a pending one is given up, counted from `pending_since`. `cycle` counts the
     times it became pending, `sent` the messages of this cycle, `attempts` the deliveries tried in it. `shipment`
-    counts the things that left: only when one has come back, there is a second. `address` is ciphertext.
-    `version` is 0 until it is stored.
+    counts the things that left: only when one has come back, there is a second; `tried` says that a worker has begun to
+    send this one. `reported_at` is the time of the last report, also of an earlier shipment. `address` is ciphertext.
+    `buried` is the last cycle whose failure was put among the dead letters.
+    `version` is 0 until it is stored, and 1 more with every change.
     """
 
     id: str
@@ -88,6 +96,7 @@ class Reward:
     sent: int = 0
     attempts: int = 0
     shipment: int = 1
+    tried: bool = False
     accepted: int = 0
     lease: Lease | None = None
     words: str | None = None
@@ -96,6 +105,7 @@ class Reward:
     approved_by: str | None = None
     reported_at: int | None = None
     units_returned: bool = False
+    buried: int = 0
     version: int = 0
 
     @property
@@ -153,13 +163,16 @@ def give_address(reward: Reward, address: bytes, now: int) -> Reward | None:
 
 
 def forfeit(reward: Reward, now: int) -> Reward | None:
-    """Return the reward forfeited because nobody said where to send it in time; its units are still owed."""
+    """Return the reward forfeited because nobody said where to send it in time; its units are still owed.
+
+    One that a partner may have already, and that only wants its address again, is failed instead.
+    """
     late = reward.claim_until is not None and now >= reward.claim_until
-    return _to(reward, RewardStatus.FORFEITED, now) if late and _waits_for_address(reward) else None
-
-
-def _waits_for_address(reward: Reward) -> bool:
-    return reward.status is RewardStatus.AWAITING_ADDRESS
+    if not late or reward.status is not RewardStatus.AWAITING_ADDRESS:
+        return None
+    if reward.tried:
+        return replace(_to(reward, RewardStatus.FAILED, now), words=NO_ADDRESS)
+    return _to(reward, RewardStatus.FORFEITED, now)
 
 
 def units_returned(reward: Reward) -> Reward | None:
@@ -179,7 +192,7 @@ def lease(reward: Reward, holder: str, now: int, lease_ms: int) -> Reward | None
     """Return the reward with the right to send it given to `holder`, or None: somebody has it, or it has left."""
     if reward.status is not RewardStatus.PENDING or reward.is_leased(now):
         return None
-    return replace(reward, lease=Lease(holder, now + lease_ms), attempts=reward.attempts + 1, status_at=now)
+    return replace(reward, lease=Lease(holder, now + lease_ms), attempts=reward.attempts + 1, tried=True, status_at=now)
 
 
 def accept(reward: Reward, holder: str, reference: str | None, now: int) -> Reward | None:
@@ -212,15 +225,23 @@ def fail(reward: Reward, holder: str | None, words: str, now: int) -> Reward | N
     return replace(_to(reward, RewardStatus.FAILED, now), words=words[:MAX_WORDS]) if may else None
 
 
+def bury(reward: Reward) -> Reward | None:
+    """Return the failed reward after it was put among the dead letters, so that it is put there once."""
+    if reward.status is not RewardStatus.FAILED or reward.buried == reward.cycle:
+        return None
+    return replace(reward, buried=reward.cycle)
+
+
 def report(reward: Reward, told: Report, at: int, now: int) -> Reward | None:
     """Return the reward after a partner's report, or None if it tells nothing new.
 
     The report with the latest `at` counts, in whatever order they come; of two with the same, `returned`. A report on
-    a reward that is still being sent proves that the partner has it.
+    a reward that is still being sent proves that the partner has it. What was told of an earlier shipment stays told:
+    repeated, it says nothing of the next one.
     """
-    known = (
-        (reward.reported_at, reward.status is RewardStatus.RETURNED) if reward.reported_at is not None else (-1, False)
-    )
+    known = (-1, False)
+    if reward.reported_at is not None:
+        known = (reward.reported_at, reward.status is not RewardStatus.DELIVERED)
     if reward.status not in _TOLD_OF or (at, told is Report.RETURNED) <= known:
         return None
     reported = replace(reward, reported_at=at, address=None)
@@ -246,9 +267,7 @@ def redrive(reward: Reward, now: int, claim_ms: int) -> Reward | None:
     if reward.status not in (RewardStatus.FAILED, RewardStatus.RETURNED):
         return None
     came_back = reward.status is RewardStatus.RETURNED
-    again = replace(
-        reward, shipment=reward.shipment + came_back, accepted=0 if came_back else reward.accepted, reported_at=None
-    )
+    again = replace(reward, shipment=reward.shipment + 1, tried=False, accepted=0) if came_back else reward
     if reward.kind.needs_address and reward.address is None:
         return _to(replace(again, claim_until=now + claim_ms), RewardStatus.AWAITING_ADDRESS, now)
     return _pend(again, now)

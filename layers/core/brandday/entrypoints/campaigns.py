@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from brandday.domain.campaign import Sku, State
 from brandday.domain.campaign_view import Availability, CampaignView
+from brandday.domain.fulfilment import RewardKind
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
@@ -21,6 +22,13 @@ class CampaignUseCases:
     get_campaign: Callable[[str], CampaignView]
 
 
+class RewardTermsBody(BaseModel):
+    """What a unit is once it is the shopper's."""
+
+    kind: RewardKind
+    value: Annotated[MoneyBody | None, Field(description="What one is worth, if that is said.")]
+
+
 class SkuBody(BaseModel):
     """One thing on sale; `title` by language tag."""
 
@@ -29,6 +37,7 @@ class SkuBody(BaseModel):
     list_price: MoneyBody
     sale_price: MoneyBody
     units_per_shopper: int
+    reward: RewardTermsBody
     availability: Availability
 
     @classmethod
@@ -40,6 +49,9 @@ class SkuBody(BaseModel):
             list_price=MoneyBody.of(sku.list_price),
             sale_price=MoneyBody.of(sku.sale_price),
             units_per_shopper=sku.units_per_shopper,
+            reward=RewardTermsBody(
+                kind=sku.reward.kind, value=None if sku.reward.value is None else MoneyBody.of(sku.reward.value)
+            ),
             availability=availability,
         )
 
@@ -67,6 +79,9 @@ class CampaignFields(BaseModel):
     limit_per_shopper: Annotated[int, Field(description="Units one shopper may have in this campaign.")]
     hold_seconds: Annotated[int, Field(description="How long a reservation is held for payment.")]
     extend_seconds: Annotated[int, Field(description="How much longer, once, when payment begins.")]
+    claim_until: Annotated[
+        str | None, Field(description="Until when winners of physical rewards can say where to send them.")
+    ]
     skus: list[SkuBody]
 
 
@@ -105,6 +120,7 @@ def get_health(_: CampaignUseCases, __: Request[None]) -> Answer:
 
 def _fields(view: CampaignView) -> CampaignFields:
     campaign = view.campaign
+    claim_until = campaign.fulfilment.claim_until
     return CampaignFields(
         id=campaign.id,
         title=dict(campaign.title),
@@ -122,6 +138,7 @@ def _fields(view: CampaignView) -> CampaignFields:
         limit_per_shopper=campaign.limit_per_shopper,
         hold_seconds=campaign.hold_seconds,
         extend_seconds=campaign.extend_seconds,
+        claim_until=None if claim_until is None else to_rfc3339(claim_until),
         skus=[SkuBody.of(sku, view.availability[sku.sku]) for sku in campaign.skus],
     )
 

@@ -23,7 +23,10 @@ class Rewards(Protocol):
         """Return a reward as it is at this moment, or None if there is none (or the id cannot be one)."""
 
     def save(self, before: Reward, after: Reward) -> bool:
-        """Replace `before` if nobody else has meanwhile; False, and nothing is written, if somebody has."""
+        """Replace `before` if nobody else has meanwhile; False, and nothing is written, if somebody has.
+
+        It is stored as version `before.version + 1`: whoever goes on from `after` has to say so.
+        """
 
     def of_owner(self, owner: str, *, limit: int, after: str | None = None) -> Page:
         """Return a shopper's rewards as they are at this moment, newest first.
