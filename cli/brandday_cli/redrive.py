@@ -50,7 +50,7 @@ class Total:
 def redrive(
     ctx: typer.Context,
     reward_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[REWARD_ID...]", help="Rewards that failed or came back.")
+        list[str] | None, typer.Argument(metavar="[REWARD...]", help="Rewards that failed or came back.")
     ] = None,
     queue: Annotated[
         Queue | None,
