@@ -470,7 +470,7 @@ def forfeited(cast: Cast) -> list[Actor]:
 
 
 def test_a_sale_is_taken_back_once_and_its_unit_is_sold_again(record_property: Recorder) -> None:
-    report = played(record_property, (1, 0), forfeited, OthersStaySold)
+    report = played(record_property, (1, 1), forfeited, OthersStaySold)
     assert report.violation is None, report
     assert kinds(report, "ann-takes-back") == {"Changed"}
     assert {"Granted", "LimitReached", "NothingFree"} <= kinds(report, "ann:ANNANN")

@@ -22,9 +22,9 @@ WRITE_BY_MS = 1100
 """How old config may be when a write is sent, or it is read again: the rest of the 2 s that a pause may take is the
 database's time-out."""
 
-RETURN_AFTER_MS = 3000
-"""How long after the claim deadline the first unit comes back: by then no environment counts on the time before it,
-however old its config is and whatever its clock says."""
+RETURN_NOTICE_MS = 3000
+"""How long before the claim deadline, when the first unit may come back, environments stop counting on it that none
+does: more than the age of their config and what their clocks are off."""
 
 KEEP = 64
 """How many campaigns an environment remembers, so that made-up ids cannot fill its memory."""
@@ -47,12 +47,12 @@ class LiveCampaign:
 
     @property
     def units_return_at(self) -> int:
-        """When the units of forfeited prizes may go back to their pools, in epoch ms: not before the claim deadline.
+        """From when on (epoch ms) the units of forfeited prizes may go back to their pools: the claim deadline.
 
-        Until then "sold out" is final, and environments refuse from memory because of it.
+        Up to it "sold out" is final, and environments refuse from memory because of that. A prize that was won when
+        the deadline was another one may be forfeited earlier; its units wait.
         """
-        claim_until = self.campaign.fulfilment.claim_until
-        return 0 if claim_until is None else claim_until + RETURN_AFTER_MS
+        return self.campaign.fulfilment.claim_until or 0
 
     def is_sold_out(self, sku: str) -> bool:
         """Whether every unit of a SKU is sold."""
@@ -100,15 +100,15 @@ class LiveCampaigns:
             terms = terms_of(campaign, layout)
             sight = Sight(layout, terms, campaign.starts_at)
         live = LiveCampaign(campaign, layout, terms, summary, sight, now)
-        sight.saw_returns_from(_returns_from(campaign, layout))
+        sight.saw_returns_from(_returns_from(live))
         sight.saw_summary(summary, {slot: live.total(sku) for sku, slot in layout.slots.items()})
         return live
 
 
-def _returns_from(campaign: Campaign, layout: Layout) -> dict[str, int]:
-    """Return per slot from when on its units may come back: only prizes that wait for an address are ever forfeited."""
-    claim_until = campaign.fulfilment.claim_until or 0
-    return {layout.slots[sku.sku]: claim_until for sku in campaign.skus if sku.reward.kind.needs_address}
+def _returns_from(live: LiveCampaign) -> dict[str, int]:
+    """Return per slot from when on units may come back: only prizes that wait for an address are ever forfeited."""
+    prizes = [sku.sku for sku in live.campaign.skus if sku.reward.kind.needs_address]
+    return {live.layout.slots[name]: live.units_return_at - RETURN_NOTICE_MS for name in prizes}
 
 
 def terms_of(campaign: Campaign, layout: Layout) -> Terms:

@@ -10,7 +10,7 @@ index (four questions, 16 parts; 32 read units) every 15 minutes, and every hour
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.fulfilment import HOUR_MS
@@ -172,6 +172,9 @@ class SweepRewards:
         if source is None:
             return
         now = self._now()
+        if now < look.live.units_return_at:  # environments still count on it that none comes back
+            look.next_at = min(look.next_at, look.live.units_return_at)
+            return
         outcome = drive(take_back(source[1], look.live.terms, now), self._stock, source[0])
         if isinstance(outcome, LostRace):
             look.next_at = now
@@ -222,5 +225,6 @@ def _pushed(reward: Reward, now: int) -> Reward | None:
     if reward.due_at is not None and now >= reward.due_at:
         words = f"Nobody took it within its time limit of {reward.time_limit_ms // HOUR_MS} h."
         last = "" if reward.words is None else f" The last answer was: {reward.words}"
-        return fail(reward, None, words + last, now)
+        # Its message may be lost: another one brings it to the dead letters.
+        return fail(replace(reward, sent=reward.sent + 1), None, words + last, now)
     return send_again(reward, now, SILENT_MS)
