@@ -197,6 +197,8 @@ def _all_given_up(backend: RewardBackend) -> None:
     _one_reward_each(backend)
     assert {reward.status for reward in backend.rewards.rewards.values()} == {RewardStatus.FAILED}
     assert backend.counts() == (3, 0, 3), "what has failed is still the winner's"
+    backend.dispatch()
+    _one_dispatch_each(backend, sent=2)
 
 
 def _all_forgotten(backend: RewardBackend) -> None:

@@ -65,6 +65,13 @@ def test_a_redriven_one_is_sent_again_and_so_is_one_that_fell_silent() -> None:
     assert dispatch_of(RewardChanged(again, louder)) == Dispatch(PENDING.id, 2, 2)
 
 
+def test_a_failure_that_says_so_is_sent_to_be_put_among_the_dead_letters() -> None:
+    given_up = replace(FAILED, sent=FAILED.sent + 1)
+
+    assert dispatch_of(RewardChanged(PENDING, given_up)) == Dispatch(PENDING.id, 1, 2)
+    assert dispatch_of(RewardChanged(given_up, replace(given_up, buried=1))) is None
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -198,7 +198,8 @@ def test_past_its_time_limit_a_reward_is_given_up_unless_somebody_holds_it() -> 
     failed = backend.reward(reward_id)
     assert failed.status is RewardStatus.FAILED
     assert failed.words == "Nobody took it within its time limit of 72 h. The last answer was: no room"
-    backend.rewards.changes.clear()
+    backend.dispatch()
+    assert backend.fulfilments.messages == [Dispatch(reward_id, 1, 2)], "to be put among the dead letters"
     sweep()
     assert backend.rewards.changes == []
 
