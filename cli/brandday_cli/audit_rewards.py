@@ -5,8 +5,8 @@ computed key. Afterwards the campaign's rewards stream by, page by page, and the
 looked up in its shard. So memory grows with what looks wrong, never with the number of claims.
 
 A sale may go on meanwhile. What looks wrong between a claim and its reward is judged again over both as they were at
-one moment. A reward comes a moment after its claim was confirmed, by the stream; one that is missing is looked for a
-few times more before it is believed to be.
+one moment. A reward comes a moment after its claim was confirmed, by the stream; what is missing is looked for as long
+as some of it comes, and for a few seconds more, before it is believed to be.
 """
 
 import itertools
@@ -30,7 +30,7 @@ from brandday_cli.audit_tables import BATCH_SIZE
 
 LOOKS = 5
 LOOK_EVERY_SECONDS = 2.0
-"""A missing reward is looked for once more this often, and so long apart: the stream may be behind."""
+"""Missing rewards are looked for until none has come for so many looks, so long apart: the stream may be behind."""
 
 
 class RewardTables(Protocol):
@@ -121,12 +121,13 @@ class RewardAudit:
 
     def _look_again(self) -> None:
         """Look for missing rewards until they are there, or believed not to be."""
-        for _ in range(0 if self._strict else LOOKS):
-            if not self._missing:
-                break
+        looks_left = 0 if self._strict else LOOKS
+        while self._missing and looks_left > 0:
             self._sleep(LOOK_EVERY_SECONDS)
-            batches = list(itertools.batched(self._missing, BATCH_SIZE, strict=False))
+            before = self._missing
+            batches = itertools.batched(before, BATCH_SIZE, strict=False)
             self._missing = [claim for batch in batches for claim in self._find_rewards(batch)]
+            looks_left = LOOKS if len(self._missing) < len(before) else looks_left - 1
         for key, _ in self._missing:
             self._judge_together(reward_key(self._plan.campaign_id, key), key.shard)
 

@@ -33,7 +33,7 @@ _ADVICE = {
     "restock_conflict": "Look with `brandday show ID` what the restock was, or choose a new --id.",
     "reward_not_found": "See which rewards there are with `brandday fulfilments`.",
     "second_person_required": "Ask a colleague to approve it: whoever applied the campaign may not.",
-    "reward_not_waiting": "Somebody or something was faster. Look with `brandday fulfilment REWARD_ID`.",
+    "reward_not_waiting": "Somebody or something was faster. Look with `brandday fulfilment REWARD`.",
     "queue_not_found": "The queues are holds, fulfilments and stream.",
     "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
 }

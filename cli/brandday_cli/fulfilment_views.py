@@ -88,14 +88,14 @@ def status_text(status: str) -> Text:
 
 def _table(rewards: Sequence[Mapping[str, Any]], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("reward", overflow="fold")
+    table.add_column("reward", no_wrap=True)  # to be copied
     for heading in ("kind", "what"):
         table.add_column(heading)
     table.add_column("status", no_wrap=True)
     table.add_column("for", justify="right", no_wrap=True)
     table.add_column("tries", justify="right")
     table.add_column("destination", overflow="fold")
-    table.add_column("their words", overflow="fold")
+    table.add_column("their words", overflow="fold", min_width=16)
     for reward in rewards:
         table.add_row(
             reward["id"],

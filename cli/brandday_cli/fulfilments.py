@@ -18,7 +18,7 @@ from brandday_cli.target import Target
 MOST_COUNTED = 1000
 """Rewards counted per status on a terminal; a campaign may have a million that have arrived."""
 
-RewardIds = Annotated[list[str], typer.Argument(metavar="REWARD_ID...", help="The rewards' ids.", show_default=False)]
+RewardIds = Annotated[list[str], typer.Argument(metavar="REWARD", help="The rewards' ids.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask for nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for another program.")]
 
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON for another progr
 def fulfilments(
     ctx: typer.Context,
     campaign_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="The campaign's id; without it all that are or were on sale.")
+        str | None, typer.Argument(metavar="ID", help="The campaign's id; without it all that are or were on sale.")
     ] = None,
     status: Annotated[
         RewardStatus | None,
@@ -51,7 +51,7 @@ def fulfilments(
 
 def fulfilment(
     ctx: typer.Context,
-    reward_id: Annotated[str, typer.Argument(metavar="REWARD_ID", help="The reward's id.", show_default=False)],
+    reward_id: Annotated[str, typer.Argument(metavar="REWARD", help="The reward's id.", show_default=False)],
     as_json: Json = False,
 ) -> None:
     """Show one reward: what it is, where it is, and what was said about it."""

@@ -50,7 +50,7 @@ class Total:
 def redrive(
     ctx: typer.Context,
     reward_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[REWARD_ID...]", help="Rewards that failed or came back.")
+        list[str] | None, typer.Argument(metavar="REWARD", help="Rewards that failed or came back.")
     ] = None,
     queue: Annotated[
         Queue | None,
@@ -69,7 +69,7 @@ def redrive(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send again what was given up: shows what that is, asks, and does it. Nothing can be delivered twice by it."""
+    """Send again what was given up: shows what that is, asks, and does it."""
     target: Target = ctx.obj
     _check_usage(reward_ids, queue, campaign_id)
     with target.operator() as client:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from brandday.domain.protocols import Protocol, Read, Write, cancel, claim, confirm, expire, extend, settle
+from brandday.domain.protocols import Protocol, Read, Write, cancel, claim, confirm, expire, extend, settle, take_back
 from brandday.domain.shard import (
     CANCELLED,
     CONFIRMED,
@@ -56,6 +56,7 @@ FORWARD: dict[str, set[str]] = {
     POINTER: {VOID},
     HELD: {EXTENDED, CONFIRMED, EXPIRED, CANCELLED},
     EXTENDED: {CONFIRMED, EXPIRED, CANCELLED},
+    CONFIRMED: {CANCELLED},
 }
 
 
@@ -233,6 +234,21 @@ class Cast:
 
         return self._on_claims(f"pays-{order}", shopper, {HELD, EXTENDED, EXPIRED}, times, False, start)
 
+    def takes_back(self, shopper: str, tag: str) -> Actor:
+        """Takes back a shopper's sale by one key, because its prize was forfeited, again and again."""
+
+        def starts(images: Images) -> Mapping[Hashable, Start]:
+            records = [(image.number, decode_record(image.records.get(shopper))) for image in images]
+            refs = [
+                ClaimRef(shard, shopper, entry.attempt)
+                for shard, record in records
+                for entry in record
+                if entry.tag == tag and entry.state in (CONFIRMED, CANCELLED)
+            ]
+            return {ref: self._take_back(ref) for ref in refs}
+
+        return Actor(f"{shopper}-takes-back", shopper, starts, again=True)
+
     def sweeps(self, shard: int, times: Sequence[int] = (LATE,)) -> Actor:
         """Gives back what is due in a shard, again and again."""
 
@@ -283,6 +299,9 @@ class Cast:
 
     def _cancel(self, ref: ClaimRef, now: int) -> Start:
         return lambda: cancel(ref, self.terms, now)
+
+    def _take_back(self, ref: ClaimRef) -> Start:
+        return lambda: take_back(ref, self.terms, EARLY)
 
     def _extend(self, ref: ClaimRef, now: int) -> Start:
         return lambda: extend(ref, self.terms, now)
@@ -430,6 +449,33 @@ def test_a_hold_is_either_paid_or_cancelled_or_expired(record_property: Recorder
         assert {"Changed", "NotPossible"} <= kinds(report, actor)
 
 
+@dataclass(frozen=True)
+class OthersStaySold(Promises):
+    """Where the sale by the key `annann` is forfeited: no other sale may be taken back."""
+
+    def of_change(self, name: str, before: str | None, after: str | None) -> str | None:
+        kept = {entry.attempt for entry in decode_record(after) if entry.state == CONFIRMED}
+        for entry in decode_record(before):
+            if entry.state == CONFIRMED and entry.attempt not in kept and entry.tag != "annann":
+                return f"a sale that was not forfeited is taken back from {name}"
+        return super().of_change(name, before, after)
+
+
+def forfeited(cast: Cast) -> list[Actor]:
+    """One sale is taken back by two who know of it, while its shopper and another one are after units."""
+    claims = [cast.buys("ann", tag) for tag in ("annann", "ANNANN")]
+    sales = [cast.pays("ann", order, times=(EARLY,), reclaim=False) for order in ("o1", "o2")]
+    back = cast.takes_back("ann", "annann")
+    return [*claims, cast.buys("bob", "bobbob"), *sales, back, back]
+
+
+def test_a_sale_is_taken_back_once_and_its_unit_is_sold_again(record_property: Recorder) -> None:
+    report = played(record_property, (1, 1), forfeited, OthersStaySold)
+    assert report.violation is None, report
+    assert kinds(report, "ann-takes-back") == {"Changed"}
+    assert {"Granted", "LimitReached", "NothingFree"} <= kinds(report, "ann:ANNANN")
+
+
 def test_limits_hold_over_several_units(record_property: Recorder) -> None:
     def actors(cast: Cast) -> list[Actor]:
         claims = [cast.buys("ann", "annann", quantity=2), cast.buys("ann", "ANNANN"), cast.buys("bob", "bobbob")]
@@ -468,6 +514,12 @@ def test_two_taps_are_one_claim_though_reads_are_stale_and_answers_are_lost(reco
         return [tap, tap]
 
     report = played(record_property, (0, 1), actors, one_claim_per_key=True, stale_reads=True, lost_answers=True)
+    assert report.violation is None, report
+
+
+@pytest.mark.soak
+def test_a_sale_is_taken_back_once_wherever_it_is(record_property: Recorder) -> None:
+    report = played(record_property, (1, 1), lambda cast: [*forfeited(cast), cast.sweeps(0)], OthersStaySold)
     assert report.violation is None, report
 
 
@@ -526,6 +578,34 @@ def test_without_conditions_a_unit_is_sold_twice(record_property: Recorder) -> N
 
 def _as_it_is(shard: Shard, write: ShardWrite) -> Iterable[RecordChange]:
     return (change._replace(before=shard.records.get(change.name)) for change in write.changes)
+
+
+class WithoutNamingTheAttempt(Cast):
+    """Takes back the shopper's latest claim in the shard, instead of the very one that was forfeited."""
+
+    def _take_back(self, ref: ClaimRef) -> Start:
+        def start() -> Protocol[ChangeOutcome]:
+            (image,) = yield Read((ref.shard,), True)
+            latest = max(entry.attempt for entry in decode_record(image.records.get(ref.name)))
+            return (yield from take_back(ref._replace(attempt=latest), self.terms, EARLY))
+
+        return start
+
+
+def test_without_naming_the_attempt_a_later_sale_is_taken_back(record_property: Recorder) -> None:
+    careless = WithoutNamingTheAttempt(terms(1, 0))
+    report = played(record_property, (1, 0), lambda _: forfeited(careless), OthersStaySold)
+    assert report.violation == "a sale that was not forfeited is taken back from ann", report
+
+
+def test_without_conditions_a_unit_that_was_taken_back_comes_back_twice(record_property: Recorder) -> None:
+    def apply_blindly(shard: Shard, write: ShardWrite) -> Shard | None:
+        blind = replace(write, changes=tuple(_as_it_is(shard, write))) if sum(write.free.values()) > 0 else write
+        return apply(shard, blind)
+
+    report = played(record_property, (1, 0), forfeited, OthersStaySold, apply=apply_blindly)
+    assert report.violation is not None
+    assert "shard 0 has 2 free and 0 owned units" in report.violation, report
 
 
 class Careless(Cast):

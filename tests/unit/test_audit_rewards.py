@@ -288,6 +288,17 @@ def test_a_reward_that_comes_a_moment_later_is_waited_for() -> None:
     assert findings.rewards.claims == 2
 
 
+def test_a_stream_that_is_far_behind_is_waited_for_as_long_as_it_moves() -> None:
+    world = World()
+    names = [name_at_home(0, 4, serial) for serial in range(LOOKS * 3)]
+    world.document["skus"][0]["stock"] = 4 * len(names)
+    world.put(0, 0, {name: entry("c", suffix=".o") for name in names})
+    world.on_nap = lambda: world.put_reward(names[len(world.naps) - 1], 0)
+    findings = audit(world)
+    assert findings.ok, findings.violations
+    assert len(world.naps) == len(names)
+
+
 def test_a_reward_that_does_not_come_is_believed_missing_and_strict_does_not_wait() -> None:
     world = sound_world()
     lost_reward(world)

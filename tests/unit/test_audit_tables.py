@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,10 +12,16 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from brandday.adapters.reward_table import RewardTable
+from brandday.domain import reward as rules
+from brandday.domain.fulfilment import RewardKind
+from brandday.domain.reward import Reward, RewardStatus
+from brandday.domain.reward_id import reward_id
 from brandday_cli import audit_tables
-from brandday_cli.audit_tables import DynamoAuditTables
+from brandday_cli.audit_campaign import audit_campaign
+from brandday_cli.audit_tables import DynamoAuditTables, DynamoRewardTables
 from brandday_cli.main import app
-from tests.unit.audit_world import World, entry, name_at_home
+from tests.unit.audit_world import NOW_MS, World, base36, entry, name_at_home
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -142,13 +148,122 @@ def test_the_command_writes_the_promised_json_and_its_exit_code_tells(
     assert "There is nothing to audit" in unknown.stderr
 
 
+# --- rewards ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rewards(tables: DynamoAuditTables) -> DynamoRewardTables:
+    """A table of rewards next to the others."""
+    del tables
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName="rewards",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "gpk", "gsk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_status",
+                "KeySchema": [
+                    {"AttributeName": "gpk", "KeyType": "HASH"},
+                    {"AttributeName": "gsk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return DynamoRewardTables(client, "stock", "rewards")
+
+
+def life_of_a_reward(first: Reward) -> list[Reward]:
+    """Every state a reward goes through that fails, is redriven, arrives, comes back and is sent once more."""
+    at = NOW_MS
+    sent = [rules.begin(first, at, needs_approval=False, has_connector=True)]
+    steps: tuple[Callable[[Reward], Reward | None], ...] = (
+        lambda reward: rules.lease(reward, "one", at, 1000),
+        lambda reward: rules.fail(reward, "one", "no such member", at),
+        lambda reward: rules.redrive(reward, at, 1000),
+        lambda reward: rules.lease(reward, "two", at, 1000),
+        lambda reward: rules.accept(reward, "two", "p-1", at),
+        lambda reward: rules.report(reward, rules.Report.DELIVERED, at, at),
+        lambda reward: rules.report(reward, rules.Report.RETURNED, at + 1, at),
+        lambda reward: rules.redrive(reward, at, 1000),
+        lambda reward: rules.lease(reward, "three", at, 1000),
+        lambda reward: rules.accept(reward, "three", "p-2", at),
+    )
+    for step in steps:
+        after = step(sent[-1])
+        assert after is not None
+        sent.append(after)
+    return sent
+
+
+def test_rewards_as_the_product_stores_them_are_sound_in_every_state(
+    tables: DynamoAuditTables, rewards: DynamoRewardTables
+) -> None:
+    client, world, owner = boto3.client("dynamodb"), World(), name_at_home(0, 4)
+    key = {"pk": {"S": "CAMPAIGN#sale"}, "sk": {"S": "CONFIG"}}
+    client.put_item(TableName="campaigns", Item={**key, **dict(world.read_config("sale") or {})})
+    for number in range(250):
+        client.delete_item(TableName="stock", Key={"pk": {"S": f"sale#{number}"}})
+    stock = {"pk": {"S": "sale#0"}, "v": {"N": "1"}, "f0": {"N": "2"}, owner: {"S": entry("c", suffix=".order-1")}}
+    client.put_item(TableName="stock", Item=stock)
+    first = Reward(
+        id=reward_id(owner, NOW_MS, "sale"),
+        owner=owner,
+        campaign_id="sale",
+        kind=RewardKind.DIGITAL,
+        sku="HERO",
+        quantity=1,
+        source=f"rsv_sale.0.{owner}.{base36(NOW_MS, 8)}",
+        created_at=NOW_MS,
+        status=RewardStatus.PENDING,
+        status_at=NOW_MS,
+        time_limit_ms=1000,
+    )
+
+    def audit() -> list[str]:
+        findings = audit_campaign(tables, "sale", rewards=rewards, now_ms=lambda: NOW_MS, sleep=lambda _: None)
+        return [violation.code for violation in findings.violations]
+
+    assert audit() == ["reward_missing"]
+    table = RewardTable(client, "rewards")
+    assert table.create(first)
+    for state in life_of_a_reward(first):
+        before = table.get(first.id)
+        assert before is not None
+        assert table.save(before, state)
+        assert audit() == [], state
+    key = {"pk": {"S": owner}, "sk": {"S": f"{base36(NOW_MS, 8)}.sale"}}
+    client.update_item(
+        TableName="rewards",
+        Key=key,
+        UpdateExpression="SET accepted = :two",
+        ExpressionAttributeValues={":two": {"N": "2"}},
+    )
+    assert audit() == ["delivered_twice"]
+
+
+@pytest.mark.usefixtures("rewards")
+def test_the_command_takes_the_table_of_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_TABLE", "stock")
+    monkeypatch.setenv("CAMPAIGN_TABLE", "campaigns")
+    client, world = boto3.client("dynamodb"), World()
+    key = {"pk": {"S": "CAMPAIGN#small"}, "sk": {"S": "CONFIG"}}
+    client.put_item(TableName="campaigns", Item={**key, **dict(world.read_config("small") or {})})
+    without = CliRunner().invoke(app, ["audit", "small", "--json"])
+    assert json.loads(without.stdout)["rewards"] is None
+    named = CliRunner().invoke(app, ["audit", "small", "--json", "--reward-table", "rewards"])
+    assert json.loads(named.stdout)["rewards"] == {"confirmed_claims": 0, "by_status": {}}
+
+
 # --- independence -----------------------------------------------------------------------------------------------
 
 
 def test_the_audit_shares_no_code_with_what_it_judges() -> None:
     allowed = {"brandday.adapters.aws", "brandday.config.settings"}  # a client and the tables' names
     files = sorted(Path(audit_tables.__file__).parent.glob("audit*.py"))
-    assert len(files) >= 5
+    assert len(files) >= 8
     for file in files:
         imported = {
             node.module or ""

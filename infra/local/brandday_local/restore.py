@@ -5,7 +5,11 @@ same template, and what cannot be set stops the start: half an API is worse than
 
 - `AWS::ApiGatewayV2::Api.Body`: all routes, integrations, authorizers and CORS rules of SAM's HTTP API,
 - `AWS::Lambda::Function.ReservedConcurrentExecutions`,
-- `AWS::DynamoDB::Table.TimeToLiveSpecification`.
+- `AWS::DynamoDB::Table.TimeToLiveSpecification`,
+
+and made a text of, on which its poller of all queues fails for ever:
+
+- `AWS::Lambda::EventSourceMapping.ScalingConfig`, if the number comes from a parameter.
 """
 
 import re
@@ -57,13 +61,14 @@ class Restored:
     authorizers: int
     concurrency_limits: int
     times_to_live: int
+    scalings: int
 
 
 def restore(deployment: Deployment, aws: Emulated) -> Restored:
     """Set all that was dropped and check that it is there; RestoreError says what is missing."""
     resolve = resolver(deployment)
     resources: Mapping[str, Mapping[str, Any]] = deployment.template["Resources"]
-    routes = authorizers = limits = times_to_live = 0
+    routes = authorizers = limits = times_to_live = scalings = 0
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
@@ -80,9 +85,12 @@ def restore(deployment: Deployment, aws: Emulated) -> Restored:
             case "AWS::DynamoDB::Table" if "TimeToLiveSpecification" in properties:
                 restore_time_to_live(deployment.resources[name], resolve(properties["TimeToLiveSpecification"]), aws)
                 times_to_live += 1
+            case "AWS::Lambda::EventSourceMapping" if "ScalingConfig" in properties:
+                restore_scaling(deployment.resources[name], resolve(properties["ScalingConfig"]), aws)
+                scalings += 1
     if not routes:
         raise RestoreError("the processed template has no HTTP API with routes")
-    return Restored(routes, authorizers, limits, times_to_live)
+    return Restored(routes, authorizers, limits, times_to_live, scalings)
 
 
 # -- the HTTP API ---------------------------------------------------------------------------------------------------
@@ -192,6 +200,15 @@ def restore_concurrency(function: str, limit: int, aws: Emulated) -> None:
     there = aws.functions.get_function_concurrency(FunctionName=function).get("ReservedConcurrentExecutions")
     if there != limit:
         raise RestoreError(f"{function}: ReservedConcurrentExecutions is {there}, the template says {limit}")
+
+
+def restore_scaling(mapping: str, wanted: Mapping[str, Any], aws: Emulated) -> None:
+    """Limit how many batches of a queue are worked on at once."""
+    limit = int(wanted["MaximumConcurrency"])
+    aws.functions.update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": limit})
+    there = aws.functions.get_event_source_mapping(UUID=mapping).get("ScalingConfig", {}).get("MaximumConcurrency")
+    if there != limit:
+        raise RestoreError(f"event source mapping {mapping}: MaximumConcurrency is {there}, the template says {limit}")
 
 
 def restore_time_to_live(table: str, wanted: Mapping[str, Any], aws: Emulated) -> None:

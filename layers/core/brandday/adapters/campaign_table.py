@@ -88,7 +88,7 @@ class CampaignTable:
                     TransactItems=[
                         {"Put": put_config},  # type: ignore[typeddict-item]
                         {"Put": {"TableName": self._table, "Item": index}},
-                        {"Put": {"TableName": self._table, "Item": _encode_entry(campaign.id, entry)}},
+                        {"Put": {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)}},
                     ]
                 )
         except ClientError as error:
@@ -193,7 +193,8 @@ def _summary_attributes(item: Item) -> dict[str, str]:
     return {name: next(iter(value.values())) for name, value in item.items() if name not in ("pk", "sk")}
 
 
-def _encode_entry(campaign_id: str, entry: TrailEntry) -> dict[str, Any]:
+def encode_trail_entry(campaign_id: str, entry: TrailEntry) -> dict[str, Any]:
+    """The item of an act in a campaign's trail."""
     return {
         "pk": {"S": trail_key(campaign_id)},
         "sk": {"S": trail_entry_key(to_rfc3339(entry.at), entry.id)},

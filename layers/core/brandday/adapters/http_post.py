@@ -64,7 +64,7 @@ class HttpPost:
             watch.connect(addresses, address.port) as plain,
             self._secure(plain, address) as connected,
         ):
-            return _ask(connected, address, headers, body)
+            return _ask(connected, address, headers, body, watch)
 
     def _parse(self, url: str) -> WebAddress:
         try:
@@ -169,13 +169,17 @@ def _end(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _ask(connected: socket.socket, address: WebAddress, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+def _ask(
+    connected: socket.socket, address: WebAddress, headers: Mapping[str, str], body: bytes, watch: _Watch
+) -> HttpAnswer:
     connection = http.client.HTTPConnection(address.host, address.port)
     connection.sock = connected
     connection.auto_open = 0  # never connects by itself
     host = address.origin.partition("://")[2]
     connection.request("POST", address.target, body, {"Host": host, "Connection": "close", **headers})
     answer = connection.getresponse()
+    if watch.is_over:  # to http.client, a head that was cut short is one without further headers
+        raise TimeoutError
     told = {name.lower(): value for name, value in answer.getheaders()}
     return HttpAnswer(answer.status, told, _beginning(answer).decode("utf-8", "replace"))
 

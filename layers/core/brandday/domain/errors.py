@@ -287,11 +287,10 @@ class RewardNotFound(NotFound):
 
 
 class QueueNotFound(NotFound):
-    """There is no queue of this name; `names` are those there are."""
+    """There is no queue of this name."""
 
     status = 404
     title = "No such queue"
-    takes = frozenset({"names"})
 
 
 # --- the campaign does not sell now -------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from brandday.domain.shard import (
     EXPIRED,
     EXTENDED,
     POINTER,
+    RELEASED,
     Entry,
     Refused,
     Shard,
@@ -239,6 +240,20 @@ def cancel(ref: ClaimRef, terms: Terms, now: int) -> Protocol[ChangeOutcome]:
         if terms.is_due(entry, now):
             return None
         return entry._replace(state=CANCELLED) if entry.is_held else None
+
+    return (yield from _change(ref, goal, terms, now))
+
+
+def take_back(ref: ClaimRef, terms: Terms, now: int) -> Protocol[ChangeOutcome]:
+    """Give back the units of a sale because its prize was forfeited; repeatable, and a released claim stays as it is.
+
+    Nobody but whoever has made the forfeit final may ask for it: the shopper loses the units.
+    """
+
+    def goal(entry: Entry) -> Entry | None:
+        if entry.state in RELEASED:
+            return entry
+        return entry._replace(state=CANCELLED, order_id=None) if entry.state == CONFIRMED else None
 
     return (yield from _change(ref, goal, terms, now))
 

@@ -262,14 +262,16 @@ _TOLD_OF = frozenset(
 def redrive(reward: Reward, now: int, claim_ms: int) -> Reward | None:
     """Return a failed or returned reward on its way once more.
 
-    What has come back leaves as another shipment. An address that is gone has to be given again, within `claim_ms`.
+    What has come back leaves as another shipment. An address that is gone has to be given again, within `claim_ms`;
+    a deadline that is later than that stays.
     """
     if reward.status not in (RewardStatus.FAILED, RewardStatus.RETURNED):
         return None
     came_back = reward.status is RewardStatus.RETURNED
     again = replace(reward, shipment=reward.shipment + 1, tried=False, accepted=0) if came_back else reward
     if reward.kind.needs_address and reward.address is None:
-        return _to(replace(again, claim_until=now + claim_ms), RewardStatus.AWAITING_ADDRESS, now)
+        claim_until = max(reward.claim_until or 0, now + claim_ms)
+        return _to(replace(again, claim_until=claim_until), RewardStatus.AWAITING_ADDRESS, now)
     return _pend(again, now)
 
 

@@ -59,7 +59,8 @@ class Sight:
         self._terms = terms
         self._opened_at = opened_at
         self._seen: dict[int, _Seen] = {}
-        self._closed: dict[tuple[str, int], str] = {}
+        self._closed: dict[str, dict[int, str]] = {}
+        self._returns_from: Mapping[str, int] = {}
         self._level: dict[str, tuple[int, float]] = {}
         self._nothing_until: dict[str, int] = {}
         self._summary = NO_SUMMARY
@@ -74,8 +75,19 @@ class Sight:
         self._summary = summary
         self._totals = totals
         for slot, total in totals.items():
+            if not summary.is_sold_out(slot, total):
+                self._closed.pop(slot, None)
             if self._level.get(slot, (0, 0.0))[0] <= summary.as_of:
                 self._level[slot] = (summary.as_of, summary.free(slot, total) / total)
+
+    def saw_returns_from(self, moments: Mapping[str, int]) -> None:
+        """Take note from when on (epoch ms) sold units of a slot may come back; those of other slots never do.
+
+        If the moments are others than before, units may have come back in between.
+        """
+        if moments != self._returns_from:
+            self._returns_from = moments
+            self._closed.clear()
 
     def saw_written(self, shard: int, free: Mapping[str, int], now: int) -> None:
         """Take note of what a write of ours has left in a shard."""
@@ -98,7 +110,7 @@ class Sight:
 
     def saw_closed(self, slot: str, shard: Shard) -> None:
         """Take note of a consistent image of a shard read *after* the slot was known to be sold out."""
-        self._closed[slot, shard.number] = _names_of(shard)
+        self._closed.setdefault(slot, {})[shard.number] = _names_of(shard)
 
     def _note_level(self, shard: int, free: Mapping[str, int], now: int) -> None:
         for slot, left in free.items():
@@ -112,11 +124,14 @@ class Sight:
     def refusal(self, request: ClaimRequest) -> Refusal | None:
         """Return the refusal that needs no database call, or None if the database has to be asked.
 
-        "Sold out" is final, so a home shard seen since then tells for good that the shopper has no claim there.
+        "Sold out" is final until prizes that nobody claimed may come back, so a home shard seen since then tells up to
+        that moment that the shopper has no claim there. After it the shard is looked at each time: the shopper may
+        have got a unit that came back.
         "All held" leans on what was seen within the last second; it invites to try again.
         """
-        closed = self._closed.get((request.slot, request.home))
-        if closed is not None and request.name not in closed:
+        closed = self._closed.get(request.slot, {}).get(request.home)
+        is_final = request.now < self._returns_from.get(request.slot, math.inf)
+        if closed is not None and is_final and request.name not in closed:
             return Refusal.SOLD_OUT
         seen = self._fresh(request.home, request.now)
         if (

@@ -14,10 +14,11 @@ Why it is right:
    placed in another shard (overflow) is announced by a pointer in the home record *before* it is made. A pointer
    owns nothing: if the claim behind it was never made, whoever finds that out voids it in the other shard first,
    so that it cannot be made later either.
-3. An entry only moves forward: ``held -> extended -> confirmed | expired | cancelled``. Nothing that was released
-   becomes live again; a late payment starts a new attempt. So what a protocol has read of a released claim stays
-   true, however long it takes to act on it. A hold that is past its time but not yet marked could still be
-   confirmed, therefore it is marked first, before a new attempt is made.
+3. An entry only moves forward: ``held -> extended -> confirmed | expired | cancelled``, and ``confirmed ->
+   cancelled`` when a prize that nobody claimed is taken back. Nothing that was released becomes live again; a late
+   payment starts a new attempt. So what a protocol has read of a released claim stays true, however long it takes to
+   act on it. A hold that is past its time but not yet marked could still be confirmed, therefore it is marked first,
+   before a new attempt is made. That a sale was taken back meanwhile makes an answer too strict for once, and no more.
 4. Every entry and pointer carries its *attempt*: the claim's time in milliseconds, and always higher than any
    attempt of that shopper seen before. Without it a released claim and a new one in the same shard look the same
    to a slow request, and the shopper ends up with two (tests/concurrency/test_interleavings.py finds it).

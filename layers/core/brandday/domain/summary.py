@@ -1,7 +1,8 @@
 """The summary of a campaign's stock: small, kept by the stream projector, possibly a second old.
 
 It orders the attempts of environments that have seen little themselves, answers the public page, and it alone may
-say "sold out": units that were sold stay sold, so that answer does not age. Per shard it keeps one short text with
+say "sold out". Sold units only come back when a prize is forfeited, so that answer does not age before the claim
+deadline, and by no more than the stream's delay after it. Per shard it keeps one short text with
 the shard's version; a newer version replaces an older one whatever the order and number of deliveries. Per group of
 shards there is one subtotal, and all subtotals of a campaign are in one item.
 """

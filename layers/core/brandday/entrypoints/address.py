@@ -30,7 +30,7 @@ NEEDS_REGION: Final = frozenset({"AU", "BR", "CA", "CN", "IN", "JP", "US"})
 """Where a parcel does not arrive without province or state."""
 
 POSTAL_CODES: Final[Mapping[str, re.Pattern[str]]] = {
-    country: re.compile(form)
+    country: re.compile(form, re.ASCII)
     for form, countries in {
         r"\d{4}": "AT AU BE CH DK HU NO NZ ZA",
         r"\d{5}": "DE ES FI FR IT KR MY",

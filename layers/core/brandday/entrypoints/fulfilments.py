@@ -128,16 +128,21 @@ class FulfilmentFields(BaseModel):
         )
 
 
-class FulfilmentBody(Output):
+class FulfilmentBody(FulfilmentFields, Output):
     """One reward on its way."""
 
-    reward: FulfilmentFields
+
+class FulfilmentActBody(Output):
+    """What an act on a reward came to."""
+
+    fulfilment: FulfilmentFields
+    changed: Annotated[bool, Field(description="False: it was done before.")]
 
 
 class FulfilmentListBody(Output):
     """Rewards of a campaign, status by status; about a second behind."""
 
-    rewards: list[FulfilmentFields]
+    fulfilments: list[FulfilmentFields]
     next: Annotated[str | None, Field(description="Send it as `after` for the next page; null: this is the last.")]
 
 
@@ -218,12 +223,12 @@ def list_fulfilments(use_cases: FulfilmentUseCases, request: Request[None]) -> A
         read_limit(request.query, default=DEFAULT_LIMIT, most=MAX_LIMIT),
         read_cursor(request.query),
     )
-    return Answer(FulfilmentListBody(rewards=[FulfilmentFields.of(sight) for sight in page.items], next=page.next))
+    return Answer(FulfilmentListBody(fulfilments=[FulfilmentFields.of(sight) for sight in page.items], next=page.next))
 
 
 def get_fulfilment(use_cases: FulfilmentUseCases, request: Request[None]) -> Answer:
     """200 with the reward as it is now."""
-    return Answer(FulfilmentBody(reward=FulfilmentFields.of(use_cases.operate.get(request.path["reward_id"]))))
+    return Answer(FulfilmentBody.of(use_cases.operate.get(request.path["reward_id"])))
 
 
 def approve_fulfilment(use_cases: FulfilmentUseCases, request: Request[None]) -> Answer:
@@ -277,7 +282,8 @@ def redrive_queue(use_cases: FulfilmentUseCases, request: Request[RedriveInput])
 
 def _acted(act: RewardAct) -> Answer:
     headers = {} if act.changed else {"Idempotent-Replayed": "true"}
-    return Answer(FulfilmentBody(reward=FulfilmentFields.of(act.sight)), headers=headers)
+    body = FulfilmentActBody(fulfilment=FulfilmentFields.of(act.sight), changed=act.changed)
+    return Answer(body, headers=headers)
 
 
 def _moment(text: str, now: int) -> int:
@@ -302,7 +308,7 @@ def _act(verb: str, handler: Any, summary: str, *errors: type[BrandDayError]) ->
         f"{_ONE}/{verb}",
         handler,
         summary,
-        FulfilmentBody,
+        FulfilmentActBody,
         scope=OPERATOR,
         needs_key=True,
         headers={"Idempotent-Replayed": "`true` when there was nothing left to change."},

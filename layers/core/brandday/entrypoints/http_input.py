@@ -23,7 +23,7 @@ from brandday.entrypoints.routes import ID_FORMS, Route
 
 KEY_LENGTH: Final = 255
 KEY_HEADER: Final = "Idempotency-Key"
-CURSOR: Final = re.compile(r"[A-Za-z0-9._~=#!-]{1,500}")
+CURSOR: Final = re.compile(r"[ -~]{1,500}")
 """What `next` of a page can look like at all."""
 
 _SUBJECT_LENGTH: Final = 255

@@ -118,7 +118,7 @@ def list_rewards(use_cases: RewardUseCases, request: Request[None]) -> Answer:
 
 def get_reward(use_cases: RewardUseCases, request: Request[None]) -> Answer:
     """200 with the reward."""
-    return Answer(RewardBody(**_fields(use_cases.get_reward(request.subject, request.path["reward_id"]))))
+    return Answer(RewardBody.of(use_cases.get_reward(request.subject, request.path["reward_id"])))
 
 
 def give_address(use_cases: RewardUseCases, request: Request[AddressInput]) -> Answer:
@@ -131,7 +131,7 @@ def give_address(use_cases: RewardUseCases, request: Request[AddressInput]) -> A
     except RewardClosed as closed:
         shown = ShownStatus.of(RewardStatus(str(closed.params["status"])))
         raise RewardClosed(status=str(shown)) from None
-    return Answer(RewardBody(**_fields(view)))
+    return Answer(RewardBody.of(view))
 
 
 def _fields(view: RewardView) -> dict[str, Any]:

@@ -40,7 +40,7 @@ ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
     "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
     "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
     "reward_id": (re.compile(r"rwd_[A-Za-z0-9_-]{12}\.[0-9a-z]{8}\.[a-z0-9][a-z0-9-]{2,39}"), RewardNotFound),
-    "queue": (re.compile(r"holds|fulfilments|stream"), QueueNotFound),
+    "queue": (re.compile(r"(holds|fulfilments|stream)"), QueueNotFound),
 }
 
 

@@ -37,9 +37,12 @@ class DispatchRewards:
 
 
 def dispatch_of(change: RewardChanged) -> Dispatch | None:
-    """Return the message that a change asks for, or None: attempts and leases, for instance, ask for none."""
+    """Return the message that a change asks for, or None: attempts and leases, for instance, ask for none.
+
+    A failure asks for one only if it says so (`sent` is higher): whoever delivers puts it among the dead letters then.
+    """
     before, after = change.before, change.after
     told = (0, 0) if before is None else (before.cycle, before.sent)
-    if after.status is not RewardStatus.PENDING or (after.cycle, after.sent) <= told:
+    if after.status not in (RewardStatus.PENDING, RewardStatus.FAILED) or (after.cycle, after.sent) <= told:
         return None
     return Dispatch(after.id, after.cycle, after.sent)

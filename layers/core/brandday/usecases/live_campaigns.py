@@ -22,6 +22,10 @@ WRITE_BY_MS = 1100
 """How old config may be when a write is sent, or it is read again: the rest of the 2 s that a pause may take is the
 database's time-out."""
 
+RETURN_NOTICE_MS = 3000
+"""How long before the claim deadline, when the first unit may come back, environments stop counting on it that none
+does: more than the age of their config and what their clocks are off."""
+
 KEEP = 64
 """How many campaigns an environment remembers, so that made-up ids cannot fill its memory."""
 
@@ -40,6 +44,15 @@ class LiveCampaign:
     def total(self, sku: str) -> int:
         """Return all units of a SKU: what it started with and what was added."""
         return self.layout.stock[self.layout.slots[sku]] + self.campaign.restocked(sku)
+
+    @property
+    def units_return_at(self) -> int:
+        """From when on (epoch ms) the units of forfeited prizes may go back to their pools: the claim deadline.
+
+        Up to it "sold out" is final, and environments refuse from memory because of that. A prize that was won when
+        the deadline was another one may be forfeited earlier; its units wait.
+        """
+        return self.campaign.fulfilment.claim_until or 0
 
     def is_sold_out(self, sku: str) -> bool:
         """Whether every unit of a SKU is sold."""
@@ -87,8 +100,15 @@ class LiveCampaigns:
             terms = terms_of(campaign, layout)
             sight = Sight(layout, terms, campaign.starts_at)
         live = LiveCampaign(campaign, layout, terms, summary, sight, now)
+        sight.saw_returns_from(_returns_from(live))
         sight.saw_summary(summary, {slot: live.total(sku) for sku, slot in layout.slots.items()})
         return live
+
+
+def _returns_from(live: LiveCampaign) -> dict[str, int]:
+    """Return per slot from when on units may come back: only prizes that wait for an address are ever forfeited."""
+    prizes = [sku.sku for sku in live.campaign.skus if sku.reward.kind.needs_address]
+    return {live.layout.slots[name]: live.units_return_at - RETURN_NOTICE_MS for name in prizes}
 
 
 def terms_of(campaign: Campaign, layout: Layout) -> Terms:

@@ -305,16 +305,18 @@ class OperateRewards:
         return removed, left, True
 
     def _has_not_failed(self, letter: DeadLetter) -> bool:
-        """Whether a dead letter is about a reward that nobody has to see to; one that cannot be read stays."""
+        """Whether a dead letter is about a reward that nobody has to see to, or has a newer one; one that cannot be
+        read stays.
+        """
         try:
             told = json.loads(letter.body)
-            reward_id = told["reward_id"]
+            reward_id, cycle = told["reward_id"], told["cycle"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return False
-        if not isinstance(reward_id, str):
+        if not isinstance(reward_id, str) or not isinstance(cycle, int):
             return False
         reward = self.rewards.get(reward_id)
-        return reward is None or reward.status is not RewardStatus.FAILED
+        return reward is None or reward.status is not RewardStatus.FAILED or cycle < reward.cycle
 
     def _redrive_failed(self, reward_id: str, who: str, *, dry_run: bool) -> bool:
         """Send a reward anew if it has failed, whatever the list said; return whether it was (or would be)."""

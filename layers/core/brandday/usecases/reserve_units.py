@@ -159,7 +159,8 @@ class ReserveUnits:
         return AllHeld(sku=sku, retry_after_ms=wait)
 
     def _close(self, live: LiveCampaign, request: ClaimRequest) -> Outcome:
-        """Remember who has a record in the home shard of a sold-out pool: nobody else ever will (until a restock).
+        """Remember who has a record in the home shard of a sold-out pool: nobody else ever will, until a restock or the
+        claim deadline of prizes that may come back.
 
         Shoppers who are not among them are refused without the database from now on; the others hear of their claims.
         """

@@ -1,0 +1,292 @@
+"""Many rewards on the deployed stack, and trouble for those who move them: kills, repetitions, a partner's moods."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from brandday.adapters.campaign_table import CampaignTable
+from brandday.adapters.fulfilment_queue import FulfilmentQueue
+from brandday.adapters.reward_table import RewardTable
+from brandday.adapters.stock_table import StockTable
+from brandday.domain.layout import Layout, home_shard
+from brandday.domain.reward import RewardStatus
+from brandday.domain.reward_id import reward_id
+from brandday.domain.shard import CONFIRMED, Entry, RecordChange, ShardWrite, Written, encode_entry
+from brandday.usecases.reward_ports import Dispatch
+from brandday_local.examples import command, environment
+from brandday_local.places import ROOT
+from brandday_local.stack import LocalStack
+
+CLAIMS_PER_WRITE = 6
+
+
+def brandday(stack: LocalStack, *arguments: str) -> str:
+    """Run the operator's command on the stack; its output."""
+    done = subprocess.run(
+        [command(), *arguments], env=environment(stack), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"brandday {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def put_on_sale(stack: LocalStack, folder: Path, campaign_id: str, units: int) -> None:
+    """Publish a campaign whose orders are handed over by the stack's partner."""
+    file = folder / f"{campaign_id}.yaml"
+    file.write_text(
+        f"""\
+id: {campaign_id}
+title: {{en: Fulfilled}}
+mechanic: flash_sale
+status: published
+time_zone: UTC
+starts_at: 2025-01-01T00:00:00
+ends_at: 2100-01-01T00:00:00
+channels: [web]
+limit_per_shopper: 1
+hold_seconds: 600
+late_payment: reclaim
+skus:
+  - sku: HERO
+    title: {{en: Hero}}
+    list_price: {{amount: 200, currency: CNY}}
+    sale_price: {{amount: 100, currency: CNY}}
+    stock: {units}
+    units_per_shopper: 1
+fulfilment:
+  by_kind:
+    order: {{connector: webhook, url: "{stack.receiver_url}/webhook", secret: brandday/partner}}
+""",
+        encoding="utf-8",
+    )
+    brandday(stack, "apply", str(file), "--yes")
+
+
+def sell_everything(stack: LocalStack, campaign_id: str) -> list[str]:
+    """Write paid claims of so many shoppers straight into the shards that nothing is left; ids of their rewards.
+
+    Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes are
+    the ones of the product: the same conditions, one record each.
+    """
+    layout = layout_of(stack, campaign_id)
+    table = StockTable(stack.aws.tables, stack.stock_table)
+    at = int(time.time() * 1000)
+    rewards: list[str] = []
+    owners = _owners(layout)
+    batches = []
+    for shard in range(layout.shards):
+        names = owners[shard]
+        batches += [(shard, names[n : n + CLAIMS_PER_WRITE]) for n in range(0, len(names), CLAIMS_PER_WRITE)]
+    random.shuffle(batches)
+    for number, (shard, names) in enumerate(batches):
+        changes = tuple(
+            RecordChange(name, None, encode_entry(Entry(CONFIRMED, "0", 1, at, "aaaaaa", f"order-{number}-{nth}")))
+            for nth, name in enumerate(names)
+        )
+        capacity = {"0": layout.capacity("0", shard)}
+        written = table.write(campaign_id, ShardWrite(shard, changes, {"0": -len(names)}, capacity))
+        assert isinstance(written, Written)
+        rewards += [reward_id(name, at, campaign_id) for name in names]
+    return rewards
+
+
+def _owners(layout: Layout) -> dict[int, list[str]]:
+    """Names of made-up shoppers, as many per shard as it has units, each in their home shard."""
+    owners: dict[int, list[str]] = {shard: [] for shard in range(layout.shards)}
+    missing, number = sum(layout.stock.values()), 0
+    while missing:
+        name = layout.name_of(f"shopper-{number}")
+        number += 1
+        home = home_shard(name, layout.shards)
+        if len(owners[home]) < layout.capacity("0", home):
+            owners[home].append(name)
+            missing -= 1
+    return owners
+
+
+def layout_of(stack: LocalStack, campaign_id: str) -> Layout:
+    """Return a published campaign's layout."""
+    campaign, _ = CampaignTable(stack.aws.tables, stack.campaign_table).load(campaign_id, consistent=True)
+    assert campaign.layout is not None
+    return campaign.layout
+
+
+# --- trouble --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def trouble(makers: Sequence[Callable[[threading.Event], None]]) -> Iterator[None]:
+    """Let each make trouble in a thread of its own until the block ends; their errors are raised then."""
+    over, failures = threading.Event(), list[BaseException]()
+
+    def run(make: Callable[[threading.Event], None]) -> None:
+        try:
+            make(over)
+        except BaseException as error:  # raised below, where the test sees it
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(make,)) for make in makers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures
+
+
+@dataclass
+class Killer:
+    """Kills environments of functions at random moments (SIGKILL: no clean-up, nothing said)."""
+
+    stack: LocalStack
+    functions: Sequence[str]
+    pause_seconds: tuple[float, float]
+    kills: Counter[str]
+
+    def __call__(self, over: threading.Event) -> None:
+        """Kill until it is over."""
+        while not over.wait(random.uniform(*self.pause_seconds)):
+            environments = [
+                (function, pid)
+                for pid, name in environments_of(self.stack)
+                for function in self.functions
+                if f"-{function}-" in name
+            ]
+            if environments:
+                function, pid = random.choice(environments)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                self.kills[function] += 1
+
+
+def environments_of(stack: LocalStack) -> Iterator[tuple[int, str]]:
+    """Process ids and function names of the environments that the stack's emulator has started.
+
+    The emulator gives each function a process of its own that knows its name as in Lambda, from its environment. Other
+    stacks may run on this machine: the name of a variable's table tells them apart.
+    """
+    everything = "-axEww" if sys.platform == "darwin" else "axeww"
+    listed = subprocess.run(["ps", everything, "-o", "pid=,command="], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        words = line.split()
+        if f"AWS_ENDPOINT_URL={stack.endpoint_url}" in words:
+            for word in words:
+                if word.startswith("AWS_LAMBDA_FUNCTION_NAME="):
+                    yield int(words[0]), word.partition("=")[2]
+
+
+@dataclass
+class Doubler:
+    """Sends messages a second time, at random moments while rewards move."""
+
+    stack: LocalStack
+    rewards: Sequence[str]
+    pause_seconds: float
+    sent: int = 0
+
+    def __call__(self, over: threading.Event) -> None:
+        """Send all of them, unless it is over before."""
+        queue = FulfilmentQueue(self.stack.aws.queues, self.stack.fulfilment_queue_url)
+        for reward in self.rewards:
+            if over.wait(self.pause_seconds):
+                return
+            queue.send([Dispatch(reward, 1, 1)])
+            self.sent += 1
+
+
+def misbehave(stack: LocalStack, **faults: object) -> None:
+    """Tell the stack's partner how to behave from now on."""
+    answer = httpx.post(f"{stack.receiver_url}/faults", json=faults)
+    assert answer.status_code == 200, answer.text
+
+
+@contextmanager
+def visibility(stack: LocalStack, seconds: int) -> Iterator[None]:
+    """Let messages of killed workers come back sooner than after the template's 12 minutes, as an operator could."""
+    attributes = stack.aws.queues.get_queue_attributes(
+        QueueUrl=stack.fulfilment_queue_url, AttributeNames=["VisibilityTimeout"]
+    )["Attributes"]
+    try:
+        stack.aws.queues.set_queue_attributes(
+            QueueUrl=stack.fulfilment_queue_url, Attributes={"VisibilityTimeout": str(seconds)}
+        )
+        yield
+    finally:
+        stack.aws.queues.set_queue_attributes(QueueUrl=stack.fulfilment_queue_url, Attributes=attributes)
+
+
+# --- what has come of it --------------------------------------------------------------------------------------------
+
+
+def statuses(stack: LocalStack, campaign_id: str) -> Counter[str]:
+    """How many rewards of a campaign are in which status."""
+    table = RewardTable(stack.aws.tables, stack.reward_table)
+    found: Counter[str] = Counter()
+    for status in RewardStatus:
+        after = None
+        while True:
+            page = table.in_status(campaign_id, status, limit=100, after=after)
+            found[status.value] += len(page.rewards)
+            after = page.next
+            if after is None:
+                break
+    return +found
+
+
+def wait_until(
+    stack: LocalStack, campaign_id: str, wanted: Mapping[str, int], seconds: float, every: float = 2.0
+) -> float:
+    """Wait until the rewards are in these statuses; seconds it took. Fails with what there is instead."""
+    began = time.monotonic()
+    while (there := dict(statuses(stack, campaign_id))) != dict(wanted):
+        took = time.monotonic() - began
+        assert took < seconds, f"after {took:.0f} s there are {there}, not {wanted}"
+        time.sleep(every)
+    return time.monotonic() - began
+
+
+def deliveries(stack: LocalStack, campaign_id: str) -> list[dict[str, Any]]:
+    """What the partner accepted of a campaign: one entry per idempotency key."""
+    found = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()
+    return [each for each in found["accepted"] if each["data"]["campaign_id"] == campaign_id]
+
+
+def arrivals(stack: LocalStack, campaign_id: str) -> Counter[str]:
+    """How the arrivals of a campaign ended at the partner, repetitions included."""
+    lines = (Path(stack.folder) / "arrivals.jsonl").read_text(encoding="utf-8").splitlines()
+    return Counter(
+        arrival["outcome"] for arrival in map(json.loads, lines) if arrival["delivery_id"].endswith(f".{campaign_id}")
+    )
+
+
+def take_dead_letters(stack: LocalStack) -> list[str]:
+    """Empty the dead-letter queue of fulfilments; the bodies."""
+    bodies = []
+    while messages := stack.aws.queues.receive_message(
+        QueueUrl=stack.fulfilment_dead_letter_queue_url, MaxNumberOfMessages=10
+    ).get("Messages", []):
+        for message in messages:
+            bodies.append(message["Body"])
+            stack.aws.queues.delete_message(
+                QueueUrl=stack.fulfilment_dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+    return bodies

@@ -1,0 +1,89 @@
+"""Rewards under trouble on the deployed stack: all of them arrive, each once, and who is refused is known.
+
+Environments are killed at random (SIGKILL), one message in five is sent twice, and the partner answers 500 and 429,
+hangs, drops connections, and loses answers to what it has taken. Counted is at the partner, by idempotency key.
+
+What is killed are the emulator's own environments of the deployed functions, found by the name that Lambda gives them
+in their environment. An environment that dies in the middle of a batch leaves its messages to the queue's visibility,
+which the test shortens, and the reward it was sending to its lease, which it waits for.
+"""
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from brandday_local.stack import LocalStack
+from tests.e2e.fulfilment_rush import (
+    Doubler,
+    Killer,
+    arrivals,
+    brandday,
+    deliveries,
+    misbehave,
+    put_on_sale,
+    sell_everything,
+    statuses,
+    take_dead_letters,
+    trouble,
+    visibility,
+    wait_until,
+)
+
+WORKER = ("FulfilmentWorkerFunction",)
+FOLLOWERS = ("RewardIssuerFunction", "RewardDispatcherFunction")
+
+MOODS = {"status500": 0.04, "status429": 0.03, "hang": 0.01, "drop": 0.03, "lose_answer": 0.08, "hang_seconds": 4.0}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    rewards: int
+    refused: int
+    kill_every: tuple[float, float]
+    seconds: float
+
+
+SMALL = Size(rewards=100, refused=3, kill_every=(2.0, 4.0), seconds=120)
+FULL = Size(rewards=2000, refused=20, kill_every=(1.0, 4.0), seconds=330)
+
+
+def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: tuple[str, ...]) -> None:
+    """Sell everything, make trouble until all rewards are where they belong, and count."""
+    take_dead_letters(stack)
+    put_on_sale(stack, folder, campaign_id, size.rewards)
+    kills: Counter[str] = Counter()
+    with visibility(stack, seconds=10):
+        killer = Killer(stack, killed, size.kill_every, kills)
+        with trouble([killer]):
+            rewards = sell_everything(stack, campaign_id)
+            refused = set(random.sample(rewards, size.refused))
+            misbehave(stack, **MOODS, refuse=sorted(refused))
+            doubler = Doubler(stack, random.sample(rewards, size.rewards // 5), pause_seconds=0.05)
+            with trouble([doubler]):
+                wanted = {"dispatched": size.rewards - size.refused, "failed": size.refused}
+                took = wait_until(stack, campaign_id, wanted, size.seconds)
+    misbehave(stack)
+    print(f"\n{size.rewards} rewards in {took:.0f} s; killed {dict(kills)}, sent {doubler.sent} messages twice")
+    print(f"arrivals at the partner: {dict(arrivals(stack, campaign_id))}")
+
+    accepted = deliveries(stack, campaign_id)
+    assert {each["delivery_id"] for each in accepted} == set(rewards) - refused, "lost, or delivered though refused"
+    assert len(accepted) == len({each["data"]["reward_id"] for each in accepted}), "one reward under two keys"
+    letters = [json.loads(body)["reward_id"] for body in take_dead_letters(stack)]
+    assert set(letters) == refused
+    assert len(letters) == len(refused), "a dead letter twice"
+    assert all(kills[function] for function in killed)
+    # the control: without the key some would have been delivered twice
+    assert sum(each["repetitions"] for each in accepted) > 0
+    brandday(stack, "audit", campaign_id)
+
+
+@pytest.mark.stack
+def test_a_hundred_rewards_arrive_once_while_every_function_is_killed(stack: LocalStack, tmp_path: Path) -> None:
+    rush(stack, tmp_path, "hundred-rewards", SMALL, WORKER + FOLLOWERS)
