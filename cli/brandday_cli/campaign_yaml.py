@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from brandday.config.campaign_file import CampaignFile
+from brandday.config.mechanics import parse_campaign
 from brandday.config.problems import DocumentRefused
 from brandday.config.problems import Path as FieldPath
 
@@ -62,7 +63,7 @@ def read_campaign_file(file: Path) -> CampaignSource:
     """Read and check one file; raises FileRefused with everything that is wrong with it."""
     document, lines = _read_yaml(file)
     try:
-        declared = CampaignFile.parse(document)
+        declared = parse_campaign(document)
     except DocumentRefused as refused:
         problems = [FileProblem(file, _line_of(problem.path, lines), str(problem)) for problem in refused.problems]
         raise FileRefused(sorted(problems, key=lambda problem: problem.line or 0)) from None

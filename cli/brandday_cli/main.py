@@ -216,7 +216,7 @@ def token(
 @app.command()
 def schema() -> None:
     """Write the JSON Schema of campaign files, for editors."""
-    from brandday.config.campaign_file import json_schema
+    from brandday.config.mechanics import json_schema
 
     print_json(json_schema())
 

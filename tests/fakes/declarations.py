@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from brandday.config.campaign_file import CampaignFile
+from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Campaign
 
 STARTS_AT = 1_794_153_600_000
@@ -83,4 +83,4 @@ def without(path: str) -> dict[str, Any]:
 
 def declared(path: str = "", value: Any = None, **fields: Any) -> Campaign:
     """Return the campaign that such a document declares."""
-    return CampaignFile.parse(document(path, value, **fields)).to_campaign()
+    return parse_campaign(document(path, value, **fields)).to_campaign()

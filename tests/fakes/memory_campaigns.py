@@ -54,6 +54,7 @@ class MemoryCampaigns:
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     trails: dict[str, list[TrailEntry]] = field(default_factory=dict)
     salt: bytes | None = None
+    seeds: dict[str, bytes] = field(default_factory=dict)
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and its summary's attributes; there is no replica that could lag."""
@@ -76,11 +77,17 @@ class MemoryCampaigns:
             self.salt = fresh
         return self.salt
 
-    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+    def seed(self, campaign_id: str) -> bytes | None:
+        """Return the seed of a published lottery."""
+        return self.seeds.get(campaign_id)
+
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
         """Write campaign and entry if the version is the expected one."""
         known = self.campaigns.get(campaign.id)
         version = known.version if known else 0
         if version != expected_version:
             raise CampaignConflict(version=version)
         self.campaigns[campaign.id] = campaign
+        if seed is not None:
+            self.seeds[campaign.id] = seed
         self.trails.setdefault(campaign.id, []).append(entry)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from brandday.config.campaign_file import CampaignFile
+from brandday.config.mechanics import parse_campaign
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, rehearse_campaign
 from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
@@ -172,6 +172,6 @@ def test_a_campaign_that_opens_in_the_far_future_is_not_rehearsed_live() -> None
 def test_nothing_that_is_bought_at_a_rehearsal_leaves_for_a_partner() -> None:
     """The copy is a campaign that works, whatever the rewards of the one it is made from."""
     original = document("skus.0.reward", {"kind": "physical"}, fulfilment=FULFILMENT)
-    copy = CampaignFile.parse(copy_declaration(original, "x", datetime(2026, 12, 24, tzinfo=UTC))).to_campaign()
+    copy = parse_campaign(copy_declaration(original, "x", datetime(2026, 12, 24, tzinfo=UTC))).to_campaign()
     assert copy.fulfilment.by_kind == {}
     assert {str(sku.reward.kind) for sku in copy.skus} == {"order"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from brandday.config.campaign_file import CampaignFile, json_schema, to_declaration
+from brandday.config.mechanics import json_schema, parse_campaign, to_declaration
 from brandday.config.problems import DocumentRefused
 from brandday.connectors import CONNECTORS
 from brandday.domain.campaign import Campaign
@@ -22,7 +22,7 @@ EXAMPLES = sorted((ROOT / "campaigns").glob("*.yaml"))
 
 def problems(wrong: object) -> list[str]:
     with pytest.raises(DocumentRefused) as refused:
-        CampaignFile.parse(wrong)
+        parse_campaign(wrong)
     return [str(problem) for problem in refused.value.problems]
 
 
@@ -231,13 +231,13 @@ def test_what_is_no_campaign_at_all_is_refused_too(wrong: object) -> None:
 
 def test_problems_point_into_the_document() -> None:
     with pytest.raises(DocumentRefused) as refused:
-        CampaignFile.parse(document("skus.1.stock", 0))
+        parse_campaign(document("skus.1.stock", 0))
     assert [problem.pointer for problem in refused.value.problems] == ["/skus/1/stock"]
 
 
 def test_problems_of_a_connector_point_to_its_options_without_a_detour() -> None:
     with pytest.raises(DocumentRefused) as refused:
-        CampaignFile.parse(by_kind("order", WEBHOOK | {"url": "ftp://x"}))
+        parse_campaign(by_kind("order", WEBHOOK | {"url": "ftp://x"}))
     assert [problem.pointer for problem in refused.value.problems] == ["/fulfilment/by_kind/order/url"]
 
 
@@ -254,7 +254,7 @@ def test_what_is_left_out_has_its_default() -> None:
 def test_what_a_campaign_shows_of_itself_can_be_declared_again() -> None:
     campaign = declared(starts_at="2026-11-09T00:00:00.250")
     assert to_declaration(campaign)["starts_at"] == "2026-11-09T00:00:00.250+08:00"
-    assert CampaignFile.parse(to_declaration(campaign)).to_campaign() == campaign
+    assert parse_campaign(to_declaration(campaign)).to_campaign() == campaign
 
 
 def test_a_campaign_that_says_nothing_of_rewards_sells_orders_that_the_shop_hands_over() -> None:
@@ -288,7 +288,7 @@ def test_what_rewards_are_and_who_hands_them_over_is_read() -> None:
 def test_rewards_can_be_declared_again_as_a_campaign_shows_them(campaign: Campaign) -> None:
     declaration = to_declaration(campaign)
     assert declaration["fulfilment"]["claim_until"] in (None, "2026-11-30T00:00:00+08:00")
-    assert CampaignFile.parse(declaration).to_campaign() == campaign
+    assert parse_campaign(declaration).to_campaign() == campaign
 
 
 def test_every_connector_of_the_registry_can_be_chosen() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from brandday.config.campaign_file import CampaignFile
+from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Eligibility, Shopper, Status
 from brandday.domain.errors import (
     AllHeld,
@@ -437,7 +437,7 @@ WINDOWS = [
 def test_the_sale_opens_and_closes_to_the_millisecond_in_the_campaigns_time_zone(
     time_zone: str, starts_at: str, ends_at: str, opens_utc: str
 ) -> None:
-    declared = CampaignFile.parse(_document(time_zone, starts_at, ends_at)).to_campaign()
+    declared = parse_campaign(_document(time_zone, starts_at, ends_at)).to_campaign()
     opens = round(datetime.fromisoformat(opens_utc).timestamp() * 1000)
     end = datetime.fromisoformat(ends_at)
     closes = round((end if end.tzinfo else end.replace(tzinfo=zoneinfo.ZoneInfo(time_zone))).timestamp() * 1000)

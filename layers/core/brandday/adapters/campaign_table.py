@@ -15,6 +15,7 @@ from brandday.adapters.keys import (
     SUMMARY,
     campaign_key,
     parse_trail_entry_key,
+    seed_key,
     trail_entry_key,
     trail_key,
 )
@@ -62,8 +63,8 @@ class CampaignTable:
         """The ids of all campaigns, in alphabetical order."""
         return [item["sk"]["S"] for item in self._query_all(CAMPAIGN_INDEX)]
 
-    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
-        """Write the campaign, its place in the index and the entry, or nothing at all.
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
+        """Write the campaign, its place in the index and the entry, with a lottery's `seed` too, or nothing at all.
 
         CampaignConflict if the version there is another than expected; 0 is expected of a new campaign.
         """
@@ -89,6 +90,7 @@ class CampaignTable:
                         {"Put": put_config},  # type: ignore[typeddict-item]
                         {"Put": {"TableName": self._table, "Item": index}},
                         {"Put": {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)}},
+                        *([] if seed is None else [{"Put": self._put_seed(campaign.id, seed)}]),  # type: ignore[list-item]
                     ]
                 )
         except ClientError as error:
@@ -96,6 +98,19 @@ class CampaignTable:
                 raise
             there = cancellation_items(error)[0]
             raise CampaignConflict(version=int(there["version"]["N"]) if there else 0) from None
+
+    def seed(self, campaign_id: str) -> bytes | None:
+        """The seed of a published lottery; None if there is none. It never changes."""
+        with overload_translated():
+            answer = self._client.get_item(TableName=self._table, Key=_seed_item_key(campaign_id))
+        return answer["Item"]["seed"]["B"] if "Item" in answer else None
+
+    def _put_seed(self, campaign_id: str, seed: bytes) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": {**_seed_item_key(campaign_id), "seed": {"B": seed}},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
 
     def history(self, campaign_id: str) -> Sequence[TrailEntry]:
         """The newest acts, the latest first; none for a campaign that does not exist."""
@@ -161,6 +176,8 @@ def _encode(campaign: Campaign) -> dict[str, Any]:
     }
     if campaign.layout is not None:
         item["layout"] = {"S": _json(campaign.layout.to_document())}
+    if campaign.luck is not None:
+        item["luck"] = {"S": _json(campaign.luck.to_document())}
     for name, moment in (
         ("applied_at", campaign.applied_at),
         ("published_at", campaign.published_at),
@@ -177,11 +194,16 @@ def _decode(item: Item) -> Campaign:
         status=Status(item["status"]["S"]),
         version=int(item["version"]["N"]),
         layout=json.loads(item["layout"]["S"]) if "layout" in item else None,
+        luck=json.loads(item["luck"]["S"]) if "luck" in item else None,
         restocks=json.loads(item["restocks"]["S"]),
         applied_at=_moment(item, "applied_at"),
         published_at=_moment(item, "published_at"),
         ended_at=_moment(item, "ended_at"),
     )
+
+
+def _seed_item_key(campaign_id: str) -> dict[str, Any]:
+    return {"pk": {"S": seed_key(campaign_id)}, "sk": {"S": "SEED"}}
 
 
 def _moment(item: Item, name: str) -> int | None:

@@ -58,6 +58,11 @@ def refusals_part_key(part: int) -> str:
     return str(part)
 
 
+def seed_key(campaign_id: str) -> str:
+    """CampaignTable pk of a lottery's seed; not with CONFIG, which everybody who shows a campaign reads."""
+    return f"SEED#{campaign_id}"
+
+
 def trail_key(campaign_id: str) -> str:
     """CampaignTable pk of a campaign's audit trail."""
     return f"TRAIL#{campaign_id}"

@@ -4,7 +4,7 @@ Which connectors there are, and what each needs to know, comes from their regist
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
 
@@ -86,44 +86,39 @@ class FulfilmentPart(Part):
     )
 
 
-class SkuWithReward(Protocol):
-    """What has to fit a campaign's fulfilment."""
+class Handed(NamedTuple):
+    """What has to fit a campaign's fulfilment: something a shopper gets, as people call it, and its reward."""
 
-    @property
-    def sku(self) -> str:
-        """Its id."""
-
-    @property
-    def sale_price(self) -> MoneyPart:
-        """What is paid for one."""
-
-    @property
-    def reward(self) -> RewardPart:
-        """What one is."""
+    called: str
+    reward: RewardPart
 
 
-def disagreements(fulfilment: FulfilmentPart, campaign: Mapping[str, Any]) -> Iterator[Problem]:
-    """What does not fit between a fulfilment and the fields of its campaign, as far as those are right."""
+def disagreements(
+    fulfilment: FulfilmentPart, campaign: Mapping[str, Any], handed: Sequence[Handed], currency: str | None
+) -> Iterator[Problem]:
+    """What does not fit between a fulfilment and the fields of its campaign, as far as those are right.
+
+    `handed` is all there is to get, `currency` what the campaign counts in, if in anything.
+    """
     yield from _claim_time_problems(fulfilment, campaign.get("time_zone"), campaign.get("ends_at"))
-    skus: Sequence[SkuWithReward] = campaign.get("skus", ())
     for kind in RewardKind:
-        example = next((sku.sku for sku in skus if sku.reward.kind is kind), None)
+        example = next((one.called for one in handed if one.reward.kind is kind), None)
         if example is None:
             continue
         if kind is not RewardKind.ORDER and kind not in fulfilment.by_kind:
             yield Problem(
                 ("by_kind", str(kind)),
                 "connector_missing",
-                f"is missing, but the SKU {example!r} is {kind}; choose its connector: {', '.join(_CHOICES)}",
+                f"is missing, but {example} is {kind}; choose its connector: {', '.join(_CHOICES)}",
             )
         if kind.needs_address and fulfilment.claim_until is None:
             yield Problem(
                 ("claim_until",),
                 "claim_until_missing",
-                f"is missing, but the SKU {example!r} is {kind}; say until when winners may give their address",
+                f"is missing, but {example} is {kind}; say until when winners may give their address",
             )
-    if fulfilment.approve_over is not None and skus:
-        yield from _approval_problems(fulfilment.approve_over, skus)
+    if fulfilment.approve_over is not None and handed:
+        yield from _approval_problems(fulfilment.approve_over, handed, currency)
 
 
 def _claim_time_problems(fulfilment: FulfilmentPart, zone: str | None, ends_at: str | None) -> Iterator[Problem]:
@@ -142,17 +137,16 @@ def _claim_time_problems(fulfilment: FulfilmentPart, zone: str | None, ends_at: 
         )
 
 
-def _approval_problems(over: MoneyPart, skus: Sequence[SkuWithReward]) -> Iterator[Problem]:
-    currency = skus[0].sale_price.currency
-    if over.currency != currency:
+def _approval_problems(over: MoneyPart, handed: Sequence[Handed], currency: str | None) -> Iterator[Problem]:
+    if currency is not None and over.currency != currency:
         yield Problem(
             ("approve_over", "currency"),
             "mixed_currencies",
             f"is {over.currency}, but the campaign is in {currency}; use one currency in a campaign",
         )
-    if all(sku.reward.value is None for sku in skus):
+    if all(one.reward.value is None for one in handed):
         yield Problem(
             ("approve_over",),
             "nothing_to_approve",
-            "is compared with what rewards are worth, but no SKU says so; add a reward.value, or remove this",
+            "is compared with what rewards are worth, but nothing here says so; add a reward.value, or remove this",
         )

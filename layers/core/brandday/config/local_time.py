@@ -3,7 +3,7 @@
 import difflib
 import re
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from brandday.domain.times import from_datetime
 
@@ -63,6 +63,23 @@ def write_local_time(moment_ms: int, time_zone: str) -> str:
     seconds, milliseconds = divmod(moment_ms, 1000)
     local = datetime.fromtimestamp(seconds, zoneinfo.ZoneInfo(time_zone)).replace(microsecond=milliseconds * 1000)
     return local.isoformat(timespec="milliseconds" if milliseconds else "seconds")
+
+
+def local_midnights(starts_at: int, ends_at: int, time_zone: str) -> list[int]:
+    """When the local days begin that have a part in `[starts_at, ends_at)`: epoch milliseconds, ascending.
+
+    Where the clocks jump over midnight, the day begins when they have.
+    """
+    zone = zoneinfo.ZoneInfo(time_zone)
+    day = datetime.fromtimestamp(starts_at / 1000, zone).date()
+    midnights: list[int] = []
+    while True:
+        wall = datetime.combine(day, time(), zone)
+        midnight = from_datetime(wall if _exists(wall) else wall.astimezone(UTC).astimezone(zone))
+        if midnight >= ends_at:
+            return midnights
+        midnights.append(midnight)
+        day += timedelta(days=1)
 
 
 def _exists(reading: datetime) -> bool:

@@ -48,14 +48,14 @@ class DocumentRefused(ValueError):
         self.problems = tuple(problems)
 
 
-def explain(error: ValidationError, model: type[BaseModel], advice: Mapping[str, str]) -> list[Problem]:
-    """Pydantic's errors about `model` in our words; `advice` says for each pattern what it asks for."""
-    return [_explain_one(details, model, advice) for details in error.errors(include_url=False)]
+def explain(error: ValidationError, shape: OneOf, advice: Mapping[str, str]) -> list[Problem]:
+    """Pydantic's errors about a document of `shape` in our words; `advice` says for each pattern what it asks for."""
+    return [_explain_one(details, shape, advice) for details in error.errors(include_url=False)]
 
 
-def _explain_one(details: ErrorDetails, model: type[BaseModel], advice: Mapping[str, str]) -> Problem:
+def _explain_one(details: ErrorDetails, document: OneOf, advice: Mapping[str, str]) -> Problem:
     context: Mapping[str, Any] = details.get("ctx", {})
-    path, shape = _place(details["loc"], model)
+    path, shape = _place(details["loc"], document)
     path += tuple(context.get("at", ()))
     rule = details["type"]
     match rule:
@@ -68,7 +68,7 @@ def _explain_one(details: ErrorDetails, model: type[BaseModel], advice: Mapping[
             path += (shape.field,)
             message = f"is not one that exists; {_guess(context['tag'], shape.choices)}"
         case "extra_forbidden":
-            _, around = _place(details["loc"][:-1], model)
+            _, around = _place(details["loc"][:-1], document)
             known = around.model_fields if isinstance(around, type) and issubclass(around, BaseModel) else ()
             message = f"is not a field that exists here; {_guess(path[-1], sorted(known))}"
         case "enum" if details["loc"][-1] == "[key]":
@@ -113,13 +113,13 @@ def _guess(name: str | int, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
 
 
-def _place(location: Path, model: type[BaseModel]) -> tuple[Path, object]:
+def _place(location: Path, document: OneOf) -> tuple[Path, object]:
     """Pydantic's `location` as a path through the document, and the shape of what belongs there, if it is known.
 
     Pydantic also writes down which of several shapes it took, and that it means a key; the document has no such step.
     """
     path: list[str | int] = []
-    shape: object = model
+    shape: object = document
     for part in location:
         if part == "[key]":
             continue

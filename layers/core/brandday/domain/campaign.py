@@ -1,4 +1,4 @@
-"""A flash-sale campaign: what was declared, what has become of it, and who may buy when.
+"""A campaign: what was declared, what has become of it, and who may take part when.
 
 Plain frozen values and functions of them; the time comes in as an argument. `Campaign.from_document` trusts
 what it reads: a document was validated (`config/campaign_file.py`) before it was ever stored, and this is the
@@ -20,6 +20,8 @@ from brandday.domain.errors import (
 )
 from brandday.domain.fulfilment import ORDERED, Fulfilment, RewardTerms
 from brandday.domain.layout import Layout
+from brandday.domain.lottery import Lottery, Prize
+from brandday.domain.lottery_state import LotteryState
 from brandday.domain.money import Money
 from brandday.domain.times import from_rfc3339, to_rfc3339
 
@@ -126,8 +128,8 @@ class Campaign:
     """One campaign as it is now. Times are epoch milliseconds, the window is half-open: `[starts_at,
     ends_at)`.
 
-    `layout` is None for drafts. `version` counts the operators' acts. `time_zone` is for people: the window
-    itself needs none.
+    A lottery's prizes are its SKUs, at no price. `layout` (and a lottery's `luck`) is None for drafts. `version` counts
+    the operators' acts. `time_zone` is for people: the window itself needs none.
     """
 
     id: str
@@ -144,9 +146,11 @@ class Campaign:
     late_payment: LatePayment
     eligibility: Eligibility
     fulfilment: Fulfilment = field(default_factory=Fulfilment)
+    lottery: Lottery | None = None
     status: Status = Status.DRAFT
     version: int = 0
     layout: Layout | None = None
+    luck: LotteryState | None = None
     restocks: tuple[Restock, ...] = ()
     applied_at: int | None = None
     published_at: int | None = None
@@ -210,6 +214,17 @@ class Campaign:
             "starts_at": to_rfc3339(self.starts_at),
             "ends_at": to_rfc3339(self.ends_at),
             "channels": list(self.channels),
+            **(self._sale_document() if self.lottery is None else {"lottery": self.lottery.to_document()}),
+            "eligibility": {
+                "member_tiers": list(self.eligibility.member_tiers),
+                "new_customers_only": self.eligibility.new_customers_only,
+                "regions": list(self.eligibility.regions),
+            },
+            "fulfilment": self.fulfilment.to_document(),
+        }
+
+    def _sale_document(self) -> dict[str, Any]:
+        return {
             "skus": [
                 {
                     "sku": sku.sku,
@@ -226,12 +241,6 @@ class Campaign:
             "hold_seconds": self.hold_seconds,
             "extend_seconds": self.extend_seconds,
             "late_payment": str(self.late_payment),
-            "eligibility": {
-                "member_tiers": list(self.eligibility.member_tiers),
-                "new_customers_only": self.eligibility.new_customers_only,
-                "regions": list(self.eligibility.regions),
-            },
-            "fulfilment": self.fulfilment.to_document(),
         }
 
     @classmethod
@@ -242,6 +251,7 @@ class Campaign:
         status: Status = Status.DRAFT,
         version: int = 0,
         layout: Mapping[str, Any] | None = None,
+        luck: Mapping[str, Any] | None = None,
         restocks: Iterable[Mapping[str, Any]] = (),
         applied_at: int | None = None,
         published_at: int | None = None,
@@ -251,18 +261,8 @@ class Campaign:
 
         Documents of before there were rewards say nothing of them; those campaigns sell orders.
         """
-        skus = tuple(
-            Sku(
-                sku=sku["sku"],
-                title=sku["title"],
-                list_price=Money(**sku["list_price"]),
-                sale_price=Money(**sku["sale_price"]),
-                stock=sku["stock"],
-                units_per_shopper=sku["units_per_shopper"],
-                reward=RewardTerms.from_document(sku.get("reward", {})),
-            )
-            for sku in document["skus"]
-        )
+        lottery = Lottery.from_document(document["lottery"]) if "lottery" in document else None
+        skus = tuple(map(_read_sku, document["skus"])) if lottery is None else tuple(map(_pool, lottery.prizes))
         eligibility = document["eligibility"]
         return cls(
             id=document["id"],
@@ -273,24 +273,48 @@ class Campaign:
             ends_at=from_rfc3339(document["ends_at"]),
             channels=tuple(document["channels"]),
             skus=skus,
-            limit_per_shopper=document["limit_per_shopper"],
-            hold_seconds=document["hold_seconds"],
-            extend_seconds=document["extend_seconds"],
-            late_payment=LatePayment(document["late_payment"]),
+            limit_per_shopper=document.get("limit_per_shopper", 1),
+            hold_seconds=document.get("hold_seconds", 0),
+            extend_seconds=document.get("extend_seconds", 0),
+            late_payment=LatePayment(document.get("late_payment", LatePayment.REJECT)),
             eligibility=Eligibility(
                 member_tiers=tuple(eligibility["member_tiers"]),
                 new_customers_only=eligibility["new_customers_only"],
                 regions=tuple(eligibility["regions"]),
             ),
             fulfilment=Fulfilment.from_document(document.get("fulfilment", {})),
+            lottery=lottery,
             status=status,
             version=version,
             layout=None if layout is None else Layout.from_document(layout, skus),
+            luck=None if luck is None else LotteryState.from_document(luck),
             restocks=tuple(Restock.from_document(restock) for restock in restocks),
             applied_at=applied_at,
             published_at=published_at,
             ended_at=ended_at,
         )
+
+
+def _read_sku(document: Mapping[str, Any]) -> Sku:
+    return Sku(
+        sku=document["sku"],
+        title=document["title"],
+        list_price=Money(**document["list_price"]),
+        sale_price=Money(**document["sale_price"]),
+        stock=document["stock"],
+        units_per_shopper=document["units_per_shopper"],
+        reward=RewardTerms.from_document(document.get("reward", {})),
+    )
+
+
+def _pool(prize: Prize) -> Sku:
+    """A prize as stock knows it: units that cost nothing, each of which goes to one entry."""
+    worth = prize.reward.value or _PRICELESS
+    return Sku(prize.id, prize.title, worth, Money(0, worth.currency), prize.stock, 1, prize.reward)
+
+
+_PRICELESS = Money(0, "XXX")
+"""ISO 4217 for "no currency"."""
 
 
 def check_may_buy(campaign: Campaign, shopper: Shopper, now_ms: int) -> None:

@@ -10,6 +10,7 @@ from brandday.domain.errors import (
     FieldError,
     ValidationFailed,
 )
+from brandday.domain.lottery_rules import frozen_of_lottery
 from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import Change
 
@@ -78,6 +79,8 @@ def check_restock(campaign: Campaign, sku_id: str, quantity: int) -> None:
     """Raise unless the campaign sells `sku_id` and can carry `quantity` more units of it."""
     if campaign.sku(sku_id) is None:
         raise ValidationFailed(errors=[FieldError("/sku", "unknown_sku")])
+    if campaign.lottery is not None:
+        raise _refused([("", "prizes cannot be added: their number was promised, and is part of the published hash")])
     if len(campaign.restocks) >= MAX_RESTOCKS:
         raise _refused([("", f"the campaign was restocked {MAX_RESTOCKS} times, which is all it can record")])
     if campaign.layout is not None:
@@ -89,6 +92,9 @@ def check_restock(campaign: Campaign, sku_id: str, quantity: int) -> None:
 
 def _frozen(live: Campaign, declared: Campaign, changes: Iterable[Change], now_ms: int) -> Iterable[tuple[str, str]]:
     """The JSON pointer and the reason of each change that comes too late."""
+    if live.lottery is not None and declared.lottery is not None:
+        yield from frozen_of_lottery(live.lottery, declared.lottery, changes)
+        return
     index = {sku.sku: at for at, sku in enumerate(declared.skus)}
     known = [sku.sku for sku in live.skus]
     for sku, at in index.items():

@@ -116,11 +116,15 @@ class Beacon(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """When a draw takes place (epoch ms), how many reserves are ranked behind the winners, and the beacon if any."""
+    """When a draw takes place (epoch ms), how many reserves are ranked behind the winners, and the beacon if any.
+
+    `reserve_claim_ms` is how long a reserve who moves up has to claim the prize.
+    """
 
     at: int
     reserves: int = 0
     beacon: Beacon | None = None
+    reserve_claim_ms: int = 7 * 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class Lottery:
     consolation: str | None = None
     pity: Pity | None = None
     draw: Draw | None = None
+    expected_entrants: int = 100_000
 
     def prize(self, prize_id: str) -> Prize | None:
         """The prize called `prize_id`, if there is one."""
@@ -178,6 +183,7 @@ class Lottery:
             "consolation": self.consolation,
             "pity": None if self.pity is None else self.pity._asdict(),
             "draw": _draw_document(self.draw),
+            "expected_entrants": self.expected_entrants,
             "compliance": self.compliance.to_document(),
         }
 
@@ -191,6 +197,7 @@ class Lottery:
             consolation=document["consolation"],
             pity=None if document["pity"] is None else Pity(**document["pity"]),
             draw=_read_draw(document["draw"]),
+            expected_entrants=document.get("expected_entrants", 0),  # a published table does not say
             compliance=Compliance(**document["compliance"]),
         )
 
@@ -454,11 +461,16 @@ def _draw_document(draw: Draw | None) -> dict[str, Any] | None:
     if draw is None:
         return None
     beacon = None if draw.beacon is None else draw.beacon._asdict()
-    return {"at_ms": draw.at, "reserves": draw.reserves, "beacon": beacon}
+    return {
+        "at_ms": draw.at,
+        "reserves": draw.reserves,
+        "beacon": beacon,
+        "reserve_claim_ms": draw.reserve_claim_ms,
+    }
 
 
 def _read_draw(document: Mapping[str, Any] | None) -> Draw | None:
     if document is None:
         return None
     beacon = None if document["beacon"] is None else Beacon(**document["beacon"])
-    return Draw(document["at_ms"], document["reserves"], beacon)
+    return Draw(document["at_ms"], document["reserves"], beacon, document["reserve_claim_ms"])

@@ -321,7 +321,7 @@ def _without_odds(table: Mapping[str, Any]) -> dict[str, Any]:
 def _is_committed(seed: Any, promised: Any) -> bool:
     try:
         raw = bytes.fromhex(seed)
-        return raw.hex() == seed and commitment(raw) == promised
+        return bool(raw.hex() == seed and commitment(raw) == promised)
     except (TypeError, ValueError):
         return False
 
@@ -331,7 +331,7 @@ def _is_of_round(beacon: Mapping[str, Any]) -> bool:
         value = hashlib.sha256(bytes.fromhex(beacon["signature"])).hexdigest()
     except (KeyError, TypeError, ValueError):
         return False
-    return dict(beacon) == {"randomness": value, "signature": bytes.fromhex(beacon["signature"]).hex()}
+    return bool(dict(beacon) == {"randomness": value, "signature": bytes.fromhex(beacon["signature"]).hex()})
 
 
 def _changed_list(receipt: Mapping[str, Any]) -> Iterator[Problem]:
@@ -580,7 +580,9 @@ def _chain_problems(
         if went_on is None:
             break
         record = went_on
-    if record.entries[-1].tries != entry.tries:
+    if entry.pending is not None:
+        yield Problem(where, "still waits for its prize")
+    elif record.entries[-1].tries != entry.tries:
         says, should = (
             " then ".join(f"{rules.lottery.prizes[SLOTS.index(link.slot)].id} {link.fate}" for link in tries)
             or "nothing"
@@ -647,7 +649,7 @@ def entry_proof(
         "randomness": None if randomness is None else randomness.hex(),
         "luck": _luck(facts["entry"], "tickets" in row, seed, randomness).hex(),
         "row": row_value(row),
-        "path": [["left" if step.on_left else "right", step.other.hex()] for step in steps],
+        "path": _path_document(steps),
         "root": root_of_list.hex(),
     }
 
@@ -676,6 +678,8 @@ def _proof_problems(proof: Mapping[str, Any], published_root: str, table_hashes:
         return
     seed, is_ticket = bytes.fromhex(proof["seed"]), len(row) == 2
     randomness = None if proof["randomness"] is None else bytes.fromhex(proof["randomness"])
+    if randomness is not None and (not is_ticket or randomness.hex() != proof["randomness"]):
+        yield Problem("randomness", "has no part in an instant win, or is not written in small letters")
     if _luck(facts["entry"], is_ticket, seed, randomness).hex() != proof["luck"]:
         yield Problem("luck", "is not what the seed makes of this entry")
     if not 1 <= facts["table"] <= len(table_hashes) or table_hashes[facts["table"] - 1] != facts["table_hash"]:
@@ -685,8 +689,13 @@ def _proof_problems(proof: Mapping[str, Any], published_root: str, table_hashes:
     elif not is_ticket and (row[2][number - 1]["at"], row[2][number - 1]["table"]) != (facts["at"], facts["table"]):
         yield Problem("row", "has this entry with another time or table version")
     steps = [Step({"left": True, "right": False}[side], bytes.fromhex(other)) for side, other in proof["path"]]
-    if climb(leaf(row), steps).hex() != proof["root"] or proof["root"] != published_root:
+    leads = climb(leaf(row), steps).hex() == proof["root"] == published_root
+    if not leads or proof["path"] != _path_document(steps):
         yield Problem("path", "does not lead from the row to the published root")
+
+
+def _path_document(steps: Iterable[Step]) -> list[list[str]]:
+    return [["left" if step.on_left else "right", step.other.hex()] for step in steps]
 
 
 def _luck(of_entry: str, is_ticket: bool, seed: bytes, randomness: bytes | None) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, Self
 class Change:
     """One value of a campaign that an act changed; None is "was not there" or "is gone".
 
-    `path` leads to it through the document, a SKU by its id: ("skus", "HERO-1", "stock"). ("skus",) alone is
+    `path` leads to it through the document, a SKU or prize by its id: ("skus", "HERO-1", "stock"). ("skus",) alone is
     the order of the SKUs.
     """
 
@@ -53,22 +53,28 @@ def changes_between(before: Mapping[str, Any] | None, after: Mapping[str, Any]) 
         for path in [*new, *(path for path in old if path not in new)]
         if old.get(path) != new.get(path)
     ]
-    order_before, order_after = _sku_order(before or {}), _sku_order(after)
-    if order_before != order_after and sorted(order_before) == sorted(order_after):
-        changes.append(Change(("skus",), order_before, order_after))
+    for listed in _LISTED:
+        order_before, order_after = _order(before or {}, listed), _order(after, listed)
+        if order_before != order_after and sorted(order_before) == sorted(order_after):
+            changes.append(Change((listed,), order_before, order_after))
     return tuple(changes)
 
 
-def _sku_order(document: Mapping[str, Any]) -> list[str]:
-    return [sku["sku"] for sku in document.get("skus", ())]
+_LISTED = {"skus": "sku", "prizes": "prize"}
+"""Lists whose parts go by an id, and the field that has it."""
+
+
+def _order(document: Mapping[str, Any], listed: str) -> list[str]:
+    return [part[_LISTED[listed]] for part in document.get(listed, ())]
 
 
 def _values(part: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in part.items():
         here = (*path, name)
-        if name == "skus":
-            for sku in value:
-                yield from _values({key: of for key, of in sku.items() if key != "sku"}, (*here, sku["sku"]))
+        if name in _LISTED:
+            id_field = _LISTED[name]
+            for one in value:
+                yield from _values({key: of for key, of in one.items() if key != id_field}, (*here, one[id_field]))
         elif isinstance(value, Mapping) and "currency" not in value:
             yield from _values(value, here)
         else:

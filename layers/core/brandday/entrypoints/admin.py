@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, to_declaration
+from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile
+from brandday.config.mechanics import AnyCampaignFile, parse_campaign, to_declaration
 from brandday.config.problems import DocumentRefused
 from brandday.domain.campaign import Campaign, State, Status
 from brandday.domain.errors import (
@@ -45,13 +46,13 @@ class AdminUseCases:
 
 
 class CampaignDocument(RootModel[dict[str, Any]]):
-    """A campaign as declared (`docs/campaign.schema.json`); CampaignFile checks it, with better words."""
+    """A campaign as declared (`docs/campaign.schema.json`); `parse_campaign` checks it, with better words."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """In the API's documentation it is what CampaignFile takes."""
+        """In the API's documentation it is what its mechanic takes."""
         del core_schema
-        return handler(CampaignFile.__pydantic_core_schema__)
+        return handler(AnyCampaignFile.__pydantic_core_schema__)
 
 
 class RestockInput(Input):
@@ -306,7 +307,7 @@ def _answer(use_cases: AdminUseCases, act: Act, *, dry_run: bool = False) -> Ans
 
 def _read_document(document: Mapping[str, Any], campaign_id: str) -> CampaignFile:
     try:
-        declared = CampaignFile.parse(document)
+        declared = parse_campaign(document)
     except DocumentRefused as refused:
         raise ValidationFailed(
             errors=[

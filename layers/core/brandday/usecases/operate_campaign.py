@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from brandday.config.campaign_file import to_declaration
+from brandday.config.local_time import local_midnights
+from brandday.config.mechanics import to_declaration
 from brandday.domain.campaign import Campaign, Restock, State, Status
 from brandday.domain.campaign_rules import check_changes, check_not_over, check_published, check_restock
 from brandday.domain.errors import (
@@ -23,6 +24,9 @@ from brandday.domain.errors import (
 )
 from brandday.domain.fulfilment import Fulfilment
 from brandday.domain.layout import SALT_BYTES, plan_layout, spread_restock
+from brandday.domain.lottery_rules import changed_odds
+from brandday.domain.lottery_state import freeze
+from brandday.domain.luck import SEED_BYTES
 from brandday.domain.shard import RecordChange, Refused, ShardWrite, restock_mark
 from brandday.domain.trail import Change, TrailEntry, changes_between
 from brandday.usecases.ports import Clock, Stock
@@ -36,11 +40,11 @@ class CampaignStore(Protocol):
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and the attributes of its summary; CampaignNotFound if there is none."""
 
-    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
         """Write the campaign and the entry, or neither: CampaignConflict if its version is another than
         expected.
 
-        0 is expected of a campaign that does not exist yet.
+        0 is expected of a campaign that does not exist yet. `seed` is given once, when a lottery is published.
         """
 
     def deployment_salt(self, fresh: bytes) -> bytes:
@@ -108,13 +112,15 @@ class OperateCampaign:
             unreachable = self.check_destinations(declared.fulfilment)
             if unreachable:
                 raise ValidationFailed(errors=unreachable)
+        seed = None
         if publishes:
             # A dry run shows nothing of the salt and must not be what decides it.
-            after = _published(after, self.random_bytes(SALT_BYTES) if dry_run else self._salt(), now)
+            salt = self.random_bytes(SALT_BYTES) if dry_run else self._salt()
+            after, seed = self._published(after, salt, now)
             changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
         if dry_run:
             return Act(after, changes)
-        return self._save(after, version, who, "apply", changes, now)
+        return self._save(after, version, who, "apply", changes, now, seed)
 
     def publish(self, campaign_id: str, who: str) -> Act:
         """Freeze the draft's terms and layout, and let the clock open the sale."""
@@ -124,7 +130,8 @@ class OperateCampaign:
             check_published(live, now)
             return Act(live)
         check_not_over(live, now)
-        return self._move(live, _published(live, self._salt(), now), who, "publish", now)
+        after, seed = self._published(live, self._salt(), now)
+        return self._move(live, after, who, "publish", now, seed)
 
     def pause(self, campaign_id: str, who: str) -> Act:
         """Stop the sale until it is resumed; holds stay, and can be paid."""
@@ -227,27 +234,57 @@ class OperateCampaign:
             return Act(live)
         return self._move(live, replace(live, status=status), who, act, now)
 
-    def _move(self, live: Campaign, after: Campaign, who: str, act: str, now: int) -> Act:
-        return self._save(after, live.version, who, act, (_status_change(live.status, after.status),), now)
+    def _published(self, draft: Campaign, salt: bytes, now: int) -> tuple[Campaign, bytes | None]:
+        """The draft, published, and the seed if it is a lottery."""
+        layout = plan_layout(draft.skus, salt)
+        published = replace(draft, status=Status.PUBLISHED, layout=layout, published_at=now)
+        if draft.lottery is None:
+            return published, None
+        # Nobody can enter before the seed's hash can be seen.
+        window = max(draft.starts_at, now), draft.ends_at
+        seed = self.random_bytes(SEED_BYTES)
+        luck = freeze(
+            draft.lottery,
+            draft.id,
+            window,
+            local_midnights(*window, draft.time_zone),
+            layout.shards,
+            seed=seed,
+            entry_salt=self.random_bytes(SALT_BYTES),
+        )
+        return replace(published, luck=luck), seed
 
-    def _save(self, after: Campaign, version: int, who: str, act: str, changes: tuple[Change, ...], now: int) -> Act:
+    def _move(self, live: Campaign, after: Campaign, who: str, act: str, now: int, seed: bytes | None = None) -> Act:
+        return self._save(after, live.version, who, act, (_status_change(live.status, after.status),), now, seed)
+
+    def _save(
+        self,
+        after: Campaign,
+        version: int,
+        who: str,
+        act: str,
+        changes: tuple[Change, ...],
+        now: int,
+        seed: bytes | None = None,
+    ) -> Act:
         saved = replace(after, version=version + 1)
         entry = TrailEntry(self.random_bytes(6).hex(), now, who, act, saved.version, changes)
-        self.campaigns.save(saved, version, entry)
+        self.campaigns.save(saved, version, entry, seed=seed)
         return Act(saved, changes)
-
-
-def _published(draft: Campaign, salt: bytes, now: int) -> Campaign:
-    return replace(draft, status=Status.PUBLISHED, layout=plan_layout(draft.skus, salt), published_at=now)
 
 
 def _redeclared(live: Campaign, declared: Campaign, now: int) -> Campaign:
     """What is declared, with what has become of the live campaign."""
+    luck = live.luck
+    if luck is not None and live.lottery is not None and declared.lottery is not None:
+        odds = changed_odds(live.lottery, declared.lottery)
+        luck = luck.with_odds(odds, live.lottery, now) if odds else luck
     return replace(
         declared,
         status=live.status,
         version=live.version,
         layout=live.layout,
+        luck=luck,
         restocks=live.restocks,
         applied_at=now,
         published_at=live.published_at,
