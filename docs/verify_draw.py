@@ -1,176 +1,135 @@
 #!/usr/bin/env python3
-"""Check a lottery of Brand Day yourself: python3 verify_draw.py RECEIPT.json [--commitment HEX] [--table HEX] [--root HEX]
+"""Check a lottery of Brand Day yourself: python3 verify_draw.py RECEIPT.json.
 
-Needs Python 3.11 or later and nothing else. It shares no code with the shop's own software: it computes every roll,
-every winning moment and the whole ranking again from the published receipt. Give it the hashes that you saw before the
-start (commitment, table) and after the seal (root); without them it can only say that the receipt agrees with itself.
-With --entry ID (of your own entry) it also says what the receipt knows of it. Exit code 0: all of it holds.
+Needs Python 3.11 and nothing else, and shares no code with the shop: every roll, every winning moment and the whole
+ranking is computed again from the published receipt. Options --commitment, --table, --root: the hashes that you saw
+before the start and after the seal; without them it can only say that the receipt agrees with itself. Option --entry:
+the id of your own entry. Exit code 0: all of it holds. All times are milliseconds since 1970.
 """
-
-# ruff: noqa: T201 - it talks to a person
+# fmt: off
+# ruff: noqa: D102, D103, T201, RET503 - one page to read from top to bottom, and it talks to a person
 import argparse
-import hashlib
-import hmac
 import json
 import sys
 from collections import defaultdict
-from fractions import Fraction as F
+from fractions import Fraction
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 
-CLOCK_ERROR, MOMENT_GRACE, HOUR = 1000, 5000, 3_600_000  # milliseconds, like all times
+CLOCK_ERROR, MOMENT_GRACE, HOUR = 1000, 5000, 3_600_000
+FIELDS = {"format", "campaign", "seed", "beacon", "tables", "release", "sealed", "entrants"}
 problems = []  # of (where, what)
 
-
-def no(where, what):
-    problems.append((where, what))
-
-
-def sha(data):
-    return hashlib.sha256(data).digest()
-
-
+def wrong(where, what, unless):
+    problems.extend([] if unless else [(where, what)])
+def sha(*parts):
+    return sha256(b"".join(parts)).digest()
 def mac(seed, text):
-    return hmac.new(seed, text.encode(), hashlib.sha256).digest()
-
-
+    return digest(seed, text.encode(), "sha256")
 def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def fraction(text):
-    return None if text is None else F(*map(int, text.split("/")))
-
+    return None if text is None else Fraction(*map(int, text.split("/")))
 
 def tree(nodes):
     """The hash over a list of hashes: pairs are hashed together, level by level; an odd one goes up as it is."""
     while len(nodes) > 1:
-        pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
-        nodes = [sha(b"\1" + pair[0] + pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
-    return nodes[0] if nodes else sha(b"")
-
+        pairs = [nodes[i:i + 2] for i in range(0, len(nodes), 2)]
+        nodes = [sha(b"\1", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return nodes[0] if nodes else sha()
 
 def leaf(row):
-    value = [row["entrant"], row["tickets"]] if "tickets" in row else [row["entrant"], row["chances"], row["entries"]]
-    return sha(b"\0" + canonical(value))
+    names = ("entrant", "tickets") if "tickets" in row else ("entrant", "chances", "entries")
+    return sha(b"\0", canonical([row[name] for name in names]))
 
-
-# --- 1. nothing was exchanged: everything has the hash that was promised ---
-
+# --- 1. Nothing was exchanged: seed, prize tables and list have the hashes that were promised.
 
 def check_promises(receipt, first, drawn):
-    wanted = "format campaign seed beacon tables release sealed entrants".split()
-    if sorted(receipt) != sorted(wanted + ("winners reserves moved_up".split() if drawn else [])):
-        no("receipt", "fields are missing or were added")
-    if receipt["format"] != "brandday-receipt-1":
-        no("format", "unknown format")
-    if receipt["campaign"] != first["campaign"]:
-        no("campaign", "the receipt and its prize table name different campaigns")
-    if hashlib.sha256(bytes.fromhex(receipt["seed"])).hexdigest() != first["commitment"]:
-        no("seed", "the seed is not the one that was promised by its hash")
-    before, since = None, None
+    wrong("receipt", "fields are missing or were added",
+          unless=set(receipt) == FIELDS | ({"winners", "reserves", "moved_up"} if drawn else set()))
+    wrong("format", "unknown format", unless=receipt["format"] == "brandday-receipt-1")
+    wrong("campaign", "is not that of the prize table", unless=receipt["campaign"] == first["campaign"])
+    seed = bytes.fromhex(receipt["seed"]) if isinstance(receipt["seed"], str) else b""
+    wrong("seed", "is not the one that was promised by its hash",
+          unless=sha(seed).hex() == first["commitment"] and seed.hex() == receipt["seed"])
+    before, since = None, first["starts_ms"] - 1
     for number, part in enumerate(receipt["tables"], 1):
         table, where = part["table"], f"tables/{number}"
-        if sha(canonical(table)).hex() != part["hash"]:
-            no(where, "the prize table, or its hash, was changed")
-            continue
-        if table["algorithm"] != "brandday-lottery-1" or table["version"] != number:
-            no(where, "wrong algorithm or number of version")
-        if table["previous"] != (before and before["hash"]):
-            no(where, "does not follow the version before it")
-        if not before and table["since_ms"] != table["starts_ms"] or before and table["since_ms"] <= since:
-            no(where, "wrong time of coming into force")
+        wrong(where, "this prize table, or its hash, was changed", unless=sha(canonical(table)).hex() == part["hash"])
+        wrong(where, "wrong algorithm, version, or version before it", unless=table["version"] == number and
+              table["algorithm"] == "brandday-lottery-1" and table["previous"] == before)
+        wrong(where, "in force from a wrong time on", unless=since < table["since_ms"] and
+              (number > 1 or table["since_ms"] == table["starts_ms"]))
         for name in first:
-            if name not in ("version", "since_ms", "previous", "prizes") and table[name] != first[name]:
-                no(where, f"{name} must not change")
+            free = name in ("version", "since_ms", "previous", "prizes")
+            wrong(where, f"{name} must not change", unless=free or table[name] == first[name])
         odds = [fraction(prize["odds"]) for prize in table["prizes"]]
-        if sum(chance or 0 for chance in odds) > 1:
-            no(where, "odds are more than 1 together")
+        wrong(where, "odds are more than 1 together", unless=sum(chance or 0 for chance in odds) <= 1)
         for prize, start, chance in zip(table["prizes"], first["prizes"], odds, strict=True):
             low, high = map(fraction, start["odds_between"] or [start["odds"]] * 2)
-            if {**prize, "odds": 0} != {**start, "odds": 0} or (chance is None) != (low is None):
-                no(where, f"{prize['id']}: more than its odds was changed")
-            elif chance is not None and not low <= chance <= high:
-                no(where, f"{prize['id']}: odds outside the declared bounds")
-        before, since = part, table["since_ms"]
+            same = {**prize, "odds": 0} == {**start, "odds": 0} and (chance is None) == (low is None)
+            wrong(where, f"{prize['id']}: wrong change", unless=same and (chance is None or low <= chance <= high))
+        before, since = part["hash"], table["since_ms"]
     beacon = receipt["beacon"]
-    if (beacon is None) != (not drawn or first["draw"]["beacon"] is None):
-        no("beacon", "the prize table says otherwise")
-    elif beacon and sha(bytes.fromhex(beacon["signature"])).hex() != beacon["randomness"] or beacon and len(beacon) > 2:
-        no("beacon", "the random number does not belong to the signature")
-
+    wrong("beacon", "is or is not needed", unless=(beacon is None) != bool(drawn and first["draw"]["beacon"]))
+    if beacon is not None:
+        signature = bytes.fromhex(beacon["signature"]) if isinstance(beacon["signature"], str) else b""
+        wrong("beacon", "the random number does not belong to the signature",
+              unless=beacon == {"randomness": sha(signature).hex(), "signature": signature.hex()})
 
 def check_list(receipt, first):
-    rows, sealed, chars = receipt["entrants"], receipt["sealed"], first["bucket_chars"]
-    names = [row["entrant"] for row in rows]
-    if names != sorted(set(names)):
-        no("sealed", "entrants are out of order, or there twice")
-    buckets = defaultdict(list)
-    for row in rows:
-        if leaf(row).hex()[:16] != row["leaf"] or len(row) != (3 if "tickets" in row else 4):
-            no(f"entrants/{row['entrant']}", "what this entrant did, or its hash, was changed")
-        buckets[row["entrant"][:chars]].append(leaf(row))
-    found = [
-        {"bucket": name, "root": tree(buckets[name]).hex(), "entrants": len(buckets[name])} for name in sorted(buckets)
-    ]
-    for name in {bucket["bucket"] for bucket in found + sealed["buckets"]}:
-        if [b for b in found if b["bucket"] == name] != [b for b in sealed["buckets"] if b["bucket"] == name]:
-            no(
-                f"sealed/buckets/{name}",
-                "somebody in this bucket was changed, added or left out, or its hash was changed",
-            )
-    if tree([bytes.fromhex(bucket["root"]) for bucket in sealed["buckets"]]).hex() != sealed["root"]:
-        no("sealed/root", "is not the hash over the buckets")
+    rows, sealed, buckets = receipt["entrants"], receipt["sealed"], defaultdict(list)
+    for at, row in enumerate(rows):
+        name, size = row["entrant"], 3 if first["mode"] == "draw" else 4
+        wrong(f"entrants/{name}", "was changed, or its hash was", unless=leaf(row).hex()[:16] == row["leaf"])
+        wrong(f"entrants/{name}", "out of order", unless=len(row) == size and (at == 0 or rows[at - 1]["entrant"] < name))
+        buckets[name[:first["bucket_chars"]]].append(leaf(row))
+    found = [{"bucket": key, "root": tree(rows).hex(), "entrants": len(rows)} for key, rows in sorted(buckets.items())]
+    for key in {bucket["bucket"] for bucket in found + sealed["buckets"]}:
+        one, other = ([bucket for bucket in part if bucket["bucket"] == key] for part in (found, sealed["buckets"]))
+        wrong(f"sealed/buckets/{key}", "somebody in it was changed, added or left out", unless=one == other)
     entries = sum(row["tickets"] if "tickets" in row else len(row["entries"]) for row in rows)
-    for name, size in (("entrants", len(rows)), ("entries", entries)):
-        if sealed[name] != size:
-            no(f"sealed/{name}", f"says {sealed[name]}, but there are {size}")
-    if len(sealed) != 4:
-        no("sealed", "fields were added")
+    root = tree([bytes.fromhex(bucket["root"]) for bucket in sealed["buckets"]]).hex()
+    for name, value in {"root": root, "entrants": len(rows), "entries": entries}.items():
+        wrong(f"sealed/{name}", f"should be {value}", unless=sealed[name] == value and len(sealed) == 4)
 
-
-# --- 2. a draw: rank everybody again ---
-
+# --- 2. A draw: rank everybody again.
 
 def check_draw(receipt, first):
-    seed = bytes.fromhex(receipt["seed"])
+    seed, order = bytes.fromhex(receipt["seed"]), []
     if receipt["beacon"]:
-        seed = sha(seed + bytes.fromhex(receipt["beacon"]["randomness"]))
-    most = first["allowance"]["per_campaign"] + first["allowance"]["earned"]
-    order = []
-    for row in receipt["entrants"]:
-        if not 1 <= row["tickets"] <= most:
-            no(f"entrants/{row['entrant']}", "has more tickets than allowed, or none")
-        keys = [mac(seed, f"ent_{first['campaign']}.{row['entrant']}.{n}").hex() for n in range(1, row["tickets"] + 1)]
-        order += [(key, row["entrant"], n) for n, key in enumerate(keys, 1) if key == min(keys)]
+        seed = sha(seed, bytes.fromhex(receipt["beacon"]["randomness"]))
+    most, start = first["allowance"]["per_campaign"] + first["allowance"]["earned"], f"ent_{first['campaign']}."
+    for name, count in ((row["entrant"], row["tickets"]) for row in receipt["entrants"]):
+        wrong(f"entrants/{name}", "has more tickets than allowed, or none", unless=1 <= count <= most)
+        order.append(min((mac(seed, f"{start}{name}.{n}").hex(), name, n) for n in range(1, count + 1)))
     prizes = [prize["id"] for prize in first["prizes"] for _ in range(prize["stock"])]
-    ranking = [{"rank": at, "entrant": e, "ticket": n, "key": key} for at, (key, e, n) in enumerate(sorted(order), 1)]
-    winners = [{**place, "prize": prize} for place, prize in zip(ranking, prizes, strict=False)]
-    reserves = ranking[len(prizes) : len(prizes) + first["draw"]["reserves"]]
+    ranked = enumerate(sorted(order), 1)
+    places = [{"rank": at, "entrant": name, "ticket": n, "key": key} for at, (key, name, n) in ranked]
+    winners = [{**place, "prize": prize} for place, prize in zip(places, prizes, strict=False)]
+    reserves = places[len(prizes):len(prizes) + first["draw"]["reserves"]]
     for part, should in (("winners", winners), ("reserves", reserves)):
-        if len(receipt[part]) != len(should):
-            no(part, f"there should be {len(should)}")
+        wrong(part, f"there should be {len(should)}", unless=len(receipt[part]) == len(should))
         for at, (one, other) in enumerate(zip(receipt[part], should, strict=False), 1):
-            if one != other:
-                no(f"{part}/{at}", f"should be {other}")
+            wrong(f"{part}/{at}", f"should be {other}", unless=one == other)
+    wrong("release", "has no place in a draw", unless=receipt["release"] == {})
     holds = {winner["entrant"]: winner["prize"] for winner in winners}
     for at, moved in enumerate(receipt["moved_up"]):
-        next_one = reserves[at]["entrant"] if at < len(reserves) else None
-        if sorted(moved) != ["forfeited", "prize", "reserve"] or moved["reserve"] != next_one:
-            no(f"moved_up/{at + 1}", f"the next reserve is {next_one}")
-        elif holds.pop(moved["forfeited"], None) != moved["prize"]:
-            no(f"moved_up/{at + 1}", f"{moved['forfeited']} did not hold this prize")
-        holds[moved["reserve"]] = moved["prize"]
+        reserve, prize = reserves[at]["entrant"] if at < len(reserves) else None, holds.pop(moved["forfeited"], None)
+        wrong(f"moved_up/{at + 1}", f"the next reserve is {reserve}, the prize given up is {prize}",
+              unless=reserve and prize and moved == {**moved, "reserve": reserve, "prize": prize} and len(moved) == 3)
+        holds[reserve] = prize
 
-
-# --- 3. instant wins: judge every entry again ---
-
+# --- 3. Instant wins: judge every entry again.
 
 class Pool:
     """A prize's units: unit k comes at times[k] and lies in shard (7 * place of the prize + k) % shards."""
 
     def __init__(self, place, prize, table, seed):
         self.prize, self.first, self.shards, self.days = prize, 7 * place, table["shards"], table["days_ms"]
-        self.wins, plan, stock = [], prize["release"], prize["stock"]  # wins: (time, shard, returned at, where)
+        self.cap, plan, stock = prize["per_day"], prize["release"], prize["stock"]
+        self.wins = []  # of (time, shard, returned at, where)
         self.moments = plan["plan"] == "moments"
         if self.moments:
             hours = list(hours_of(table, plan["hour_weights"]))
@@ -185,59 +144,45 @@ class Pool:
         return sum(time <= at and shard in (None, (self.first + k) % self.shards) for k, time in enumerate(self.times))
 
     def share(self, shard, day):
-        """How many units may leave a shard on a day: the day's cap goes round the shards, on from where it ended."""
-        cap = self.prize["per_day"]
-        return sum((self.first + k) % self.shards == shard for k in range(day * cap, day * cap + cap))
-
-    def taken(self, until, since, shard=None, day=None):
-        """Wins claimed until a time and not returned before another."""
-        return sum(
-            at <= until
-            and (back is None or back >= since)
-            and shard in (None, in_shard)
-            and day in (None, self.day(at))
-            for at, in_shard, back, _ in self.wins
-        )
+        """How many units may leave a shard on a day: the caps of the days go round the shards, one after the other."""
+        return sum((self.first + k) % self.shards == shard for k in range(day * self.cap, (day + 1) * self.cap))
 
     def day(self, at):
         return sum(midnight <= at for midnight in self.days) - 1
 
+    def taken(self, until, since, shard=None, day=None):
+        """Wins claimed until a time and not returned before another."""
+        return sum(at <= until and (back or since) >= since and shard in (None, its) and day in (None, self.day(at))
+                   for at, its, back, _ in self.wins)
+
     def check_wins(self):
         for at, shard, _, where in self.wins:
-            if self.taken(at, at + CLOCK_ERROR, shard) > self.released(at, shard):
-                no(where, f"won {self.prize['id']} when no unit was there: before its time, or over the stock")
-            day = self.day(at)
-            if self.prize["per_day"] and self.taken(at, at + CLOCK_ERROR, shard, day) > self.share(shard, day):
-                no(where, f"won {self.prize['id']} over the cap of the day")
+            wrong(where, f"won {self.prize['id']} when no unit was there: before its time, or over the stock",
+                  unless=self.taken(at, at + CLOCK_ERROR, shard) <= self.released(at, shard))
+            wrong(where, f"won {self.prize['id']} over the cap of the day", unless=not self.cap or
+                  self.taken(at, at + CLOCK_ERROR, shard, self.day(at)) <= self.share(shard, self.day(at)))
 
     def was_gone(self, since, until):
+        """Whether all units whose time had come at `since` had been won by others at `until`."""
         return self.taken(until + CLOCK_ERROR, since - CLOCK_ERROR) >= self.released(since)
 
     def was_full(self, since, until):
-        period = (until + CLOCK_ERROR, since - CLOCK_ERROR)
-        return all(
-            self.taken(*period, shard) >= self.released(since, shard)
-            or self.prize["per_day"]
-            and any(
-                self.taken(*period, shard, day) >= self.share(shard, day) for day in (self.day(since), self.day(until))
-            )
-            for shard in range(self.shards)
-        )
+        """The same for each shard, or the shard had given out its share of the day."""
+        when, days = (until + CLOCK_ERROR, since - CLOCK_ERROR), {self.day(since), self.day(until)} if self.cap else ()
+        return all(self.taken(*when, shard) >= self.released(since, shard) or
+                   any(self.taken(*when, shard, day) >= self.share(shard, day) for day in days)
+                   for shard in range(self.shards))
 
-    def was_open(self, at):
-        """Whether a winning moment had been there for a while, and nobody had met it."""
-        long_ago = at - MOMENT_GRACE
-        return self.released(long_ago) > self.taken(at + CLOCK_ERROR, long_ago - CLOCK_ERROR)
-
+    def was_met(self, at, _):
+        """Whether all winning moments that had been there for a while were met by somebody."""
+        return self.released(at - MOMENT_GRACE) <= self.taken(at + CLOCK_ERROR, at - MOMENT_GRACE - CLOCK_ERROR)
 
 def hours_of(table, weights):
     """The schedule, hour by hour since midnight: (start, milliseconds, weight)."""
     for midnight, end in zip(table["days_ms"], [*table["days_ms"][1:], table["ends_ms"]], strict=True):
         for hour, start in enumerate(range(midnight, end, HOUR)):
             begin, stop = max(start, table["starts_ms"]), min(start + HOUR, end, table["ends_ms"])
-            if begin < stop:
-                yield begin, stop - begin, weights[min(hour, 23)]
-
+            yield begin, max(0, stop - begin), weights[min(hour, 23)]
 
 def moment(roll, hours):
     place = int.from_bytes(roll, "big") * sum(length * weight for _, length, weight in hours) >> 256
@@ -246,99 +191,66 @@ def moment(roll, hours):
             return start + place // weight
         place -= length * weight
 
-
 def check_instant(receipt, first):
-    seed, tables = bytes.fromhex(receipt["seed"]), [part["table"] for part in receipt["tables"]]
+    seed, tables, looks = bytes.fromhex(receipt["seed"]), [part["table"] for part in receipt["tables"]], []
     pools = {prize["id"]: Pool(place, prize, first, seed) for place, prize in enumerate(first["prizes"])}
     for name in {*pools, *receipt["release"]}:
-        if name not in pools or receipt["release"].get(name) != pools[name].steps:
-            no(f"release/{name}", "is not what seed and prize table give")
-    looks = []  # what can only be judged when all wins are known
+        wrong(f"release/{name}", "is not what seed and prize table give",
+              unless=name in pools and receipt["release"].get(name) == pools[name].steps)
     for row in receipt["entrants"]:
         check_entrant(row, first, tables, seed, pools, looks)
     for pool in pools.values():
         pool.check_wins()
-    for fate, name, since, until, where in looks:
-        pool = pools[name]
-        if fate == "gone" and not pool.was_gone(since, until):
-            no(where, f"says {name} was gone, but a unit was there")
-        if fate == "day_full" and not pool.was_full(since, until):
-            no(where, f"says the day's {name} were gone, but one was there")
-        if fate == "passed" and pool.was_open(since):
-            no(where, f"passed over a winning moment of {name} that nobody had met")
-
+    for holds, since, until, where, what in looks:  # what could only be judged when all wins were known
+        wrong(where, what, unless=holds(since, until))
 
 def check_entrant(row, first, tables, seed, pools, looks):
-    rules, pity, consolation = first["allowance"], first["pity"], first["consolation"]
-    won, misses, free, per_day, last = defaultdict(int), 0, 0, defaultdict(int), first["starts_ms"] - 1
-    chances = row["chances"]
-    if not 0 <= chances <= rules["earned"]:
-        no(f"entrants/{row['entrant']}", "has more earned chances than allowed")
+    rules, pity, consolation, chances = first["allowance"], first["pity"], first["consolation"], row["chances"]
+    won, misses, free, today, last = defaultdict(int), 0, 0, defaultdict(int), first["starts_ms"] - 1
+    wrong(f"entrants/{row['entrant']}", "earned chances beyond what is allowed", unless=0 <= chances <= rules["earned"])
     for number, entry in enumerate(row["entries"], 1):
         where, at = f"entrants/{row['entrant']}/{number}", entry["at"]
-        if not last < at < first["ends_ms"] or set(entry) != {"at", "table", "tries"}:
-            no(where, "its time is outside the schedule, or not after the entry before")
-        today, last = sum(midnight <= at for midnight in first["days_ms"]), at
-        if per_day[today] < rules["per_day"] and free < rules["per_campaign"]:
-            per_day[today], free = per_day[today] + 1, free + 1
+        wrong(where, "outside the schedule, or not after the entry before", unless=last < at < first["ends_ms"])
+        last, day = at, sum(midnight <= at for midnight in first["days_ms"])
+        if today[day] < rules["per_day"] and free < rules["per_campaign"]:
+            today[day], free = today[day] + 1, free + 1
         else:
             chances -= 1
-        if chances < 0 or number > 40:
-            no(where, "the allowance was used up")
-        table = max((table for table in tables if table["since_ms"] <= at), key=lambda t: t["since_ms"], default=first)
-        if entry["table"] != table["version"]:
-            no(where, f"judged by version {entry['table']}, but {table['version']} was in force")
-
-        def capped(name):
-            most = pools[name].prize["per_shopper"]
-            return most is not None and won[name] >= most
-
-        if pity and misses >= pity["after"] and not capped(pity["prize"]):
+        wrong(where, "the allowance was used up", unless=chances >= 0 and number <= 40)
+        table = [table for table in tables if table["since_ms"] <= at or table is tables[0]][-1]
+        wrong(where, "not judged by the version in force", unless=entry["table"] == table["version"] and len(entry) == 3)
+        capped = {name for name, pool in pools.items() if won[name] >= (pool.prize["per_shopper"] or number)}
+        hit, total = None, Fraction(0)
+        roll = Fraction(int.from_bytes(mac(seed, f"{first['campaign']}|{row['entrant']}|{number}"), "big"), 2**256)
+        for prize in table["prizes"]:
+            total += fraction(prize["odds"]) or 0
+            hit = prize["id"] if hit is None and roll < total else hit
+        if pity and misses >= pity["after"] and pity["prize"] not in capped:
             hit = pity["prize"]
-        else:
-            roll, total, hit = (
-                F(int.from_bytes(mac(seed, f"{first['campaign']}|{row['entrant']}|{number}"), "big"), 2**256),
-                F(0),
-                None,
-            )
-            for prize in table["prizes"]:
-                total += fraction(prize["odds"]) or 0
-                hit = prize["id"] if hit is None and roll < total else hit
-        tried = [link["prize"] for link in entry["tries"]]
-        open_moments = [name for name in pools if pools[name].moments and pools[name].released(at) and not capped(name)]
-        chain = [hit] if hit else []
-        chain += [name for name in open_moments if name in tried]
-        chain += [consolation] if consolation and consolation != hit else []
-        prize = entry["tries"][-1]["prize"] if entry["tries"] and "shard" in entry["tries"][-1] else None
-        if tried != (chain[: len(tried)] if prize else chain):
-            no(where, f"tried {tried}, but it should be {chain}")
-        for place, link in enumerate(entry["tries"], 1):
-            name, fate, fields = link["prize"], link["fate"], {"prize", "fate"}
-            should = "per_shopper" if capped(name) else "won" if pools[name].released(at) else "not_released"
-            if should == "won":
-                should, fields = fate, fields | {"at"}
-                if fate in ("gone", "day_full") and link["at"] >= at:
-                    looks.append((fate, name, at, link["at"], where))
-                elif fate in ("won", "returned") and place == len(tried) and link["at"] >= at - CLOCK_ERROR:
-                    fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
-                    if not 0 <= link["shard"] < first["shards"]:
-                        no(where, "there is no such shard")
-                    pools[name].wins.append((link["at"], link["shard"], link.get("returned_at"), where))
-                else:
-                    should = "something else"
-            if fate != should or set(link) != fields:
-                no(where, f"{name} cannot be {fate}")
-        for name in open_moments:
-            if name not in tried and (
-                not prize
-                or prize == consolation
-                or pools[prize].moments
-                and [*pools].index(name) < [*pools].index(prize)
-            ):
-                looks.append(("passed", name, at, at, where))
-        misses = 0 if prize and prize != consolation else misses + 1
-        won[prize] += 1
-
+        tries = entry["tries"]
+        tried, prize = [link["prize"] for link in tries], tries[-1]["prize"] if tries and "shard" in tries[-1] else None
+        moments = [name for name in pools if pools[name].moments and pools[name].released(at) and name not in capped]
+        chain = [hit] * (hit is not None) + [name for name in moments if name in tried]
+        chain += [consolation] * (consolation not in (None, hit))
+        wrong(where, f"tried {tried}, by the rules {chain}", unless=tried == (chain[:len(tried)] if prize else chain))
+        for place, link in enumerate(tries, 1):
+            name, fate, pool = link["prize"], link["fate"], pools[link["prize"]]
+            fields, fits = {"prize", "fate", "at"}, False
+            if name in capped or not pool.released(at):
+                fields, fits = {"prize", "fate"}, fate == ("per_shopper" if name in capped else "not_released")
+            elif fate in ("gone", "day_full") and "at" in link:
+                fits = link["at"] >= at
+                judge = pool.was_gone if fate == "gone" else pool.was_full
+                looks.append((judge, at, link["at"], where, f"says {name} was {fate}, but a unit could have been won"))
+            elif fate in ("won", "returned") and {"at", "shard"} <= set(link):
+                fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
+                fits = place == len(tries) and link["at"] >= at - CLOCK_ERROR and 0 <= link["shard"] < first["shards"]
+                pool.wins.append((link["at"], link["shard"], link.get("returned_at"), where))
+            wrong(where, f"{name} cannot be {fate} like this", unless=fits and set(link) == fields)
+        missed = moments[:moments.index(prize)] if prize in moments else moments if prize in (None, consolation) else []
+        for name in [name for name in missed if name not in tried]:
+            looks.append((pools[name].was_met, at, at, where, f"passed over a winning moment of {name} nobody had met"))
+        won[prize], misses = won[prize] + 1, 0 if prize not in (None, consolation) else misses + 1
 
 def check(receipt):
     """Return every (where, what) that does not hold of a receipt."""
@@ -350,42 +262,33 @@ def check(receipt):
         check_list(receipt, first)
         if not problems:  # what is not the promised data needs no judging
             (check_draw if drawn else check_instant)(receipt, first)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the receipt is not what it should be
-        no("receipt", f"cannot be read: {error!r}")
+    except Exception as error:  # whatever it is, the receipt is not what it should be
+        wrong("receipt", f"cannot be read: {error!r}", unless=False)
     return list(problems)
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("receipt", type=Path)
-    for name in ("commitment", "table", "root", "entry"):
-        parser.add_argument(f"--{name}")
+    for name in ("receipt", "--commitment", "--table", "--root", "--entry"):
+        parser.add_argument(name)
     given = parser.parse_args()
-    receipt = json.loads(given.receipt.read_text(encoding="utf-8"))
-    found = check(receipt)
-    if not any(where == "receipt" for where, _ in found):
-        part = receipt["tables"][0]
-        published = {
-            "commitment": part["table"]["commitment"],
-            "table": part["hash"],
-            "root": receipt["sealed"]["root"],
-        }
-        for name, value in published.items():
+    receipt = json.loads(Path(given.receipt).read_text(encoding="utf-8"))
+    check(receipt)
+    if "receipt" not in dict(problems):
+        table, root = receipt["tables"][0], receipt["sealed"]["root"]
+        for name, value in {"commitment": table["table"]["commitment"], "table": table["hash"], "root": root}.items():
             seen = getattr(given, name)
             print(f"{name:10} {value}" + ("" if seen else "   <- compare with what was published"))
-            if seen and seen != value:
-                found.append((name, f"is not the one you saw, {seen}"))
+            wrong(name, f"is not the one you saw: {seen}", unless=seen in (None, value))
         if given.entry:
             _, entrant, number = given.entry.split(".")
-            row = next((row for row in receipt["entrants"] if row["entrant"] == entrant), {})
-            mine = row.get("entries", range(1, row.get("tickets", 0) + 1))[int(number) - 1 : int(number)]
-            print(f"your entry {json.dumps(list(mine)[0]) if mine else 'IS NOT IN THE LIST'}")
-            found += [] if mine else [("entry", "your entry is not in the list")]
-    for where, what in found:
+            row = next((row for row in receipt["entrants"] if row["entrant"] == entrant), {"tickets": 0})
+            mine = row.get("entries", range(1, row.get("tickets", 0) + 1))[int(number) - 1:int(number)]
+            wrong("entry", "your entry is not in the list", unless=mine)
+            print(f"your entry {list(mine)}")
+    for where, what in problems:
         print(f"WRONG {where}: {what}")
-    print("Does not verify." if found else "All of it verifies.")
-    return 1 if found else 0
-
+    print("Does not verify." if problems else "All of it verifies.")
+    return 1 if problems else 0
 
 if __name__ == "__main__":
     sys.exit(main())

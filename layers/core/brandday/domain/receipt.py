@@ -502,7 +502,11 @@ def _instant_problems(receipt: Mapping[str, Any], rules: Rules) -> Iterator[Prob
         if not 0 <= row["chances"] <= rules.lottery.allowance.earned:
             yield Problem(where, f"has {row['chances']} earned chances, more than the lottery allows")
         for number, document in enumerate(row["entries"], 1):
-            entry = read_entry(document, rules.slots)
+            try:
+                entry = read_entry(document, rules.slots)
+            except _MALFORMED:
+                yield Problem(f"{where}/{number}", "is no entry")
+                return
             yield from _entry_problems(record, number, entry, document, rules, f"{where}/{number}")
             record = record.replaced(number, entry)
             link = entry.won
