@@ -6,6 +6,7 @@ ranking is computed again from the published receipt. Options --commitment, --ta
 before the start and after the seal; without them it can only say that the receipt agrees with itself. Option --entry:
 the id of your own entry. Exit code 0: all of it holds. All times are milliseconds since 1970.
 """
+
 # fmt: off
 # ruff: noqa: D102, D103, T201, RET503 - one page to read from top to bottom, and it talks to a person
 import argparse
@@ -83,7 +84,8 @@ def check_list(receipt, first):
     for at, row in enumerate(rows):
         name, size = row["entrant"], 3 if first["mode"] == "draw" else 4
         wrong(f"entrants/{name}", "was changed, or its hash was", unless=leaf(row).hex()[:16] == row["leaf"])
-        wrong(f"entrants/{name}", "out of order", unless=len(row) == size and (at == 0 or rows[at - 1]["entrant"] < name))
+        wrong(f"entrants/{name}", "out of order", unless=at == 0 or rows[at - 1]["entrant"] < name)
+        wrong(f"entrants/{name}", "fields are missing or were added", unless=len(row) == size)
         buckets[name[:first["bucket_chars"]]].append(leaf(row))
     found = [{"bucket": key, "root": tree(rows).hex(), "entrants": len(rows)} for key, rows in sorted(buckets.items())]
     for key in {bucket["bucket"] for bucket in found + sealed["buckets"]}:
@@ -173,9 +175,9 @@ class Pool:
                    any(self.taken(*when, shard, day) >= self.share(shard, day) for day in days)
                    for shard in range(self.shards))
 
-    def was_met(self, at, _):
-        """Whether all winning moments that had been there for a while were met by somebody."""
-        return self.released(at - MOMENT_GRACE) <= self.taken(at + CLOCK_ERROR, at - MOMENT_GRACE - CLOCK_ERROR)
+    def was_met(self, since, turn):
+        """Whether all winning moments that had been there for a while at `since` had been met by somebody at `turn`."""
+        return self.released(since - MOMENT_GRACE) <= self.taken(turn + CLOCK_ERROR, turn - MOMENT_GRACE - CLOCK_ERROR)
 
 def hours_of(table, weights):
     """The schedule, hour by hour since midnight: (start, milliseconds, weight)."""
@@ -245,11 +247,14 @@ def check_entrant(row, first, tables, seed, pools, looks):
             elif fate in ("won", "returned") and {"at", "shard"} <= set(link):
                 fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
                 fits = place == len(tries) and link["at"] >= at - CLOCK_ERROR and 0 <= link["shard"] < first["shards"]
+                fits = fits and None not in link.values()
                 pool.wins.append((link["at"], link["shard"], link.get("returned_at"), where))
             wrong(where, f"{name} cannot be {fate} like this", unless=fits and set(link) == fields)
-        missed = moments[:moments.index(prize)] if prize in moments else moments if prize in (None, consolation) else []
-        for name in [name for name in missed if name not in tried]:
-            looks.append((pools[name].was_met, at, at, where, f"passed over a winning moment of {name} nobody had met"))
+        after = moments.index(prize) if prize in moments else len(moments) if prize in (None, consolation) else 0
+        for name in [name for name in moments[:after] if name not in tried]:
+            earlier = [hit, *moments[:moments.index(name)]]  # its turn came when these had been found empty
+            turn = max([at, *(link["at"] for link in tries if link["prize"] in earlier and "at" in link)])
+            looks.append((pools[name].was_met, at, turn, where, f"passed over a moment of {name} that nobody had met"))
         won[prize], misses = won[prize] + 1, 0 if prize not in (None, consolation) else misses + 1
 
 def check(receipt):

@@ -35,6 +35,7 @@ from brandday.domain.lottery import (
     Moments,
     Pity,
     Prize,
+    PrizeTable,
     Rounds,
     first_table,
     next_table,
@@ -98,7 +99,7 @@ def play(seed_number: int, shoppers: int = 12, requests: int = 80) -> tuple[Rule
     seed = hashlib.sha256(b"seed %d" % seed_number).digest()
     frozen = frozen_of(seed, bucket_chars=dice.choice([1, 2]))
     lottery = instant_lottery(dice, frozen)
-    tables = (first_table(lottery, frozen),)
+    tables: tuple[PrizeTable, ...] = (first_table(lottery, frozen),)
     changed_at = frozen.starts_at + DAY_MS
     tables += (next_table(tables, {"car": Fraction(1, 25)}, lottery, frozen, changed_at),)
     pacing = Pacing(lottery, frozen, seed)
@@ -193,7 +194,7 @@ def honest_draw(seed_number: int, shoppers: int = 30) -> dict[str, Any]:
     signature = hashlib.sha512(b"%d" % seed_number).digest()
     randomness = Randomness(hashlib.sha256(signature).digest(), signature) if beacon else None
     tickets = [Tickets(name, dice.randint(1, 5)) for name in entrants(shoppers, str(seed_number))]
-    ranking = rank(draw_seed(seed, randomness and randomness.value), "spring", tickets, 20)
+    ranking = rank(draw_seed(seed, None if randomness is None else randomness.value), "spring", tickets, 20)
     winners, reserves = assign(ranking, lottery.prizes)
     moved = [MovedUp(winners[-1][0].entrant, reserves[0].entrant, winners[-1][1])]
     moved.append(MovedUp(reserves[0].entrant, reserves[1].entrant, winners[-1][1]))

@@ -33,8 +33,8 @@ from brandday.domain.entrant import (
     entry_id,
     give_back,
     grant,
-    misses_in_a_row,
     miss,
+    misses_in_a_row,
     parse_entry_id,
     take,
     win,
@@ -64,6 +64,7 @@ FROZEN = frozen_of(SEED)
 NAME = "AbCdEfGhIjKl"
 NOBODY = Entrant(NAME, "owner-name-1", "sub")
 SURE, NEVER = Fraction(1), Fraction(0)
+ONCE = Allowance(1, 1)
 STICKER = Prize("sticker", {"en": "A sticker"}, 50)
 
 
@@ -260,6 +261,16 @@ def test_moments_come_after_the_roll_and_before_the_consolation() -> None:
     assert last(miss(record, 1, Fate.GONE, at, rules, look)).pending == Try("2", Fate.PENDING)
 
 
+def test_a_moment_that_comes_after_the_consolation_was_tried_is_for_another_entry() -> None:
+    watches = [Prize(name, {"en": "A watch"}, 2, release=Moments()) for name in ("watch", "clock")]
+    rules = rules_of(car(NEVER), *watches, STICKER, consolation="sticker")
+    record = entered(rules, at=FROZEN.ends_at - 9)
+    assert last(record).pending == Try("3", Fate.PENDING)
+    assert last(miss(record, 1, Fate.GONE, FROZEN.ends_at, rules, Look(("1",)))).pending is None
+    record = entered(rules, at=FROZEN.ends_at - 9, look=Look(("2",)))
+    assert last(miss(record, 1, Fate.GONE, FROZEN.ends_at, rules, Look(("1",)))).pending == Try("3", Fate.PENDING)
+
+
 def test_an_entry_is_judged_by_the_version_in_force_at_its_millisecond() -> None:
     rules = rules_of(car(NEVER, odds_between=(NEVER, SURE)))
     first = rules.tables[0]
@@ -285,9 +296,7 @@ def test_a_ticket_of_a_draw_needs_no_luck_yet() -> None:
 # --- declarations ---
 
 
-def places(
-    *prizes: Prize, allowance: Allowance = Allowance(1, 1), mode: Mode = Mode.INSTANT, **fields: object
-) -> set[str]:  # noqa: B008, E501
+def places(*prizes: Prize, allowance: Allowance = ONCE, mode: Mode = Mode.INSTANT, **fields: object) -> set[str]:
     lottery = Lottery(mode, prizes, allowance, COMPLIANCE, **fields)  # type: ignore[arg-type]
     return {place for place, _ in problems(lottery, FROZEN.starts_at, FROZEN.ends_at)}
 

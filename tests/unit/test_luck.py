@@ -57,7 +57,7 @@ def test_slices_begin_where_the_one_before_ended_to_the_integer(odds: list[Fract
 
 @given(odds_of_a_table)
 def test_odds_that_add_up_to_one_leave_no_roll_out(odds: list[Fraction]) -> None:
-    whole = [*odds, 1 - sum(odds)]
+    whole = [*odds, 1 - sum(odds, Fraction())]
     ends = slices(whole)
     assert ends[-1] == ROLL_RANGE
     assert hit(ROLL_RANGE - 1, ends) is not None
@@ -93,7 +93,7 @@ def counts(sample: list[int | None]) -> list[int]:
     return [sample.count(index) for index in (*range(len(ODDS)), None)]
 
 
-EXPECTED = (*ODDS, 1 - sum(ODDS))
+EXPECTED = (*ODDS, 1 - sum(ODDS, Fraction()))
 
 
 def test_prizes_are_hit_as_often_as_their_odds_say() -> None:

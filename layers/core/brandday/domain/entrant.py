@@ -361,9 +361,9 @@ def _allowance_used(entrant: Entrant, at: int, rules: Rules) -> AllowanceUsed | 
 
 def _advance(before: Entrant, number: int, entry: Entry, rules: Rules, look: Look) -> Entry:
     """Return the entry with its chain gone on until a prize is pending or none is left."""
-    tried = {link.slot for link in entry.tries}
+    by_now = {link.slot for link in entry.tries}
     for slot in _chain(before, number, entry, rules, look):
-        if slot in tried:
+        if slot in by_now:
             continue
         link = Try(slot, Fate.PENDING)
         if rules.is_capped(before, slot):
@@ -379,16 +379,22 @@ def _advance(before: Entrant, number: int, entry: Entry, rules: Rules, look: Loo
 
 
 def _chain(before: Entrant, number: int, entry: Entry, rules: Rules, look: Look) -> Iterator[str]:
+    tried = [link.slot for link in entry.tries]
+    if rules.consolation in tried:
+        return  # the end of the chain: a moment that has come meanwhile is for another entry
     by_luck = hit_slot(before, number, entry.version, rules)
     if by_luck is not None:
         yield by_luck
+    last = max((slot for slot in tried if slot != by_luck), default="")
     for prize in rules.lottery.prizes:
         slot = rules.slots[prize.id]
         # Moments are no promise to an entry, so those it cannot have leave no link in its chain.
-        may = slot in look.open_moments and isinstance(prize.release, Moments) and slot not in look.empty
+        may = (
+            slot > last and slot in look.open_moments and isinstance(prize.release, Moments) and slot not in look.empty
+        )
         if may and rules.released(slot, entry.at) and not rules.is_capped(before, slot):
             yield slot
-    if rules.consolation is not None and rules.consolation != by_luck:
+    if rules.consolation is not None:
         yield rules.consolation
 
 

@@ -18,8 +18,8 @@ What must hold, and what for:
   per shard: its units were taken, or its share of the day was.
 * A forfeited unit is in the pool again from the time of its return: it may be won once more, and who finds the pool
   empty later is owed a win of it. For the cap of a day it no longer counts either.
-* A winning moment is passed over by no entry that came more than `MOMENT_GRACE_MS` after it: that long environments
-  may take to hear that a unit is there.
+* A winning moment is passed over by no entry that came more than `MOMENT_GRACE_MS` after it, and had nothing better:
+  that long environments may take to hear that a unit is there.
 * A draw's ranking, prizes by tier, reserves, and who moved up for whom follow from the seed and the sealed tickets.
 
 What an operator could do, and who would see it:
@@ -477,10 +477,10 @@ class _Pool:
             share is not None and used >= share for share, used in shares
         )
 
-    def is_open(self, at: int) -> bool:
-        """Whether a unit whose moment is long past was not taken at `at`."""
-        return self.pace.released(at - MOMENT_GRACE_MS) > self.taken(
-            at + CLOCK_ERROR_MS, at - MOMENT_GRACE_MS - CLOCK_ERROR_MS
+    def is_open(self, since: int, turn: int) -> bool:
+        """Whether a unit whose moment was long past at `since` was not taken at `turn`."""
+        return self.pace.released(since - MOMENT_GRACE_MS) > self.taken(
+            turn + CLOCK_ERROR_MS, turn - MOMENT_GRACE_MS - CLOCK_ERROR_MS
         )
 
 
@@ -604,7 +604,7 @@ def _wrongly_missed(entry: Entry, pools: Mapping[str, _Pool], where: str) -> Ite
 
 
 def _passed_over(
-    before: Entrant, entry: Entry, moments: Iterable[str], pools: Mapping[str, _Pool], rules: Rules, where: str
+    before: Entrant, entry: Entry, moments: Sequence[str], pools: Mapping[str, _Pool], rules: Rules, where: str
 ) -> Iterator[Problem]:
     # Who won by the roll took nothing from the moments; who looked is judged by what was found.
     tried = {link.slot for link in entry.tries}
@@ -614,7 +614,13 @@ def _passed_over(
     for slot in moments:
         if won is not None and won.slot in moments and won.slot <= slot:
             return
-        if slot not in tried and not rules.is_capped(before, slot) and pools[slot].is_open(entry.at):
+        # Its turn came when the links before it had been found empty, which may have taken a while.
+        before_it = [link for link in entry.tries if link.slot != rules.consolation and not link.is_win]
+        looked = [
+            link.at for link in before_it if link.at is not None and (link.slot not in moments or link.slot < slot)
+        ]
+        is_open = pools[slot].is_open(entry.at, max(looked, default=entry.at))
+        if slot not in tried and not rules.is_capped(before, slot) and is_open:
             yield Problem(where, "passed over a winning moment that nobody had met")
 
 
