@@ -1,6 +1,6 @@
 """Measure every claim, one after the other: `python -m benchmarks`."""
 
-from benchmarks import cost, oversold, refusals
+from benchmarks import cost, draw, oversold, refusals
 
 
 def main() -> None:
@@ -8,6 +8,7 @@ def main() -> None:
     cost.main()
     oversold.main()
     refusals.main()
+    draw.main()
 
 
 if __name__ == "__main__":
