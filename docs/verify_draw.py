@@ -220,7 +220,7 @@ def check_entrant(row, first, tables, seed, pools, looks):
             chances -= 1
         wrong(where, "the allowance was used up", unless=chances >= 0 and number <= 40)
         table = [table for table in tables if table["since_ms"] <= at or table is tables[0]][-1]
-        wrong(where, "not judged by the version in force", unless=entry["table"] == table["version"] and len(entry) == 3)
+        wrong(where, "judged by a wrong version", unless=entry["table"] == table["version"] and len(entry) == 3)
         capped = {name for name, pool in pools.items() if won[name] >= (pool.prize["per_shopper"] or number)}
         hit, total = None, Fraction(0)
         roll = Fraction(int.from_bytes(mac(seed, f"{first['campaign']}|{row['entrant']}|{number}"), "big"), 2**256)
@@ -238,23 +238,23 @@ def check_entrant(row, first, tables, seed, pools, looks):
         for place, link in enumerate(tries, 1):
             name, fate, pool = link["prize"], link["fate"], pools[link["prize"]]
             fields, fits = {"prize", "fate", "at"}, False
+            if fate in ("gone", "day_full") and "at" in link:
+                fits, judge = link["at"] >= at, pool.was_gone if fate == "gone" else pool.was_full
+                looks.append((judge, at, link["at"], where, f"says {name} was {fate}, but a unit could have been won"))
+            elif fate in ("won", "returned") and {"at", "shard"} <= set(link) and place == len(tries):
+                fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
+                back = link.get("returned_at", link["at"])
+                fits = back >= link["at"] >= at - CLOCK_ERROR and 0 <= link["shard"] < first["shards"]
+                back = max(back, link["at"]) if fate == "returned" else None
+                pool.wins.append((link["at"], link["shard"], back, where))
             if name in capped or not pool.released(at):
                 fields, fits = {"prize", "fate"}, fate == ("per_shopper" if name in capped else "not_released")
-            elif fate in ("gone", "day_full") and "at" in link:
-                fits = link["at"] >= at
-                judge = pool.was_gone if fate == "gone" else pool.was_full
-                looks.append((judge, at, link["at"], where, f"says {name} was {fate}, but a unit could have been won"))
-            elif fate in ("won", "returned") and {"at", "shard"} <= set(link):
-                fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
-                fits = place == len(tries) and link["at"] >= at - CLOCK_ERROR and 0 <= link["shard"] < first["shards"]
-                fits = fits and None not in link.values()
-                pool.wins.append((link["at"], link["shard"], link.get("returned_at"), where))
             wrong(where, f"{name} cannot be {fate} like this", unless=fits and set(link) == fields)
         after = moments.index(prize) if prize in moments else len(moments) if prize in (None, consolation) else 0
         for name in [name for name in moments[:after] if name not in tried]:
             earlier = [hit, *moments[:moments.index(name)]]  # its turn came when these had been found empty
             turn = max([at, *(link["at"] for link in tries if link["prize"] in earlier and "at" in link)])
-            looks.append((pools[name].was_met, at, turn, where, f"passed over a moment of {name} that nobody had met"))
+            looks.append((pools[name].was_met, at, turn, where, f"passed over a moment of {name} nobody met"))
         won[prize], misses = won[prize] + 1, 0 if prize not in (None, consolation) else misses + 1
 
 def check(receipt):

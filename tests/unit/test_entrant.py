@@ -255,10 +255,10 @@ def test_moments_come_after_the_roll_and_before_the_consolation() -> None:
     at, look = FROZEN.ends_at - 9, Look(open_moments=("1",))
     record = entered(rules, at=at, look=look)
     assert last(record).pending == Try("0", Fate.PENDING)
-    record = miss(record, 1, Fate.GONE, at, rules, look)
-    assert last(record).pending == Try("1", Fate.PENDING)
-    assert record is not None
-    assert last(miss(record, 1, Fate.GONE, at, rules, look)).pending == Try("2", Fate.PENDING)
+    missed = miss(record, 1, Fate.GONE, at, rules, look)
+    assert last(missed).pending == Try("1", Fate.PENDING)
+    assert missed is not None
+    assert last(miss(missed, 1, Fate.GONE, at, rules, look)).pending == Try("2", Fate.PENDING)
 
 
 def test_a_moment_that_comes_after_the_consolation_was_tried_is_for_another_entry() -> None:

@@ -511,8 +511,9 @@ def _instant_problems(receipt: Mapping[str, Any], rules: Rules) -> Iterator[Prob
             record = record.replaced(number, entry)
             link = entry.won
             if link is not None and link.at is not None and link.shard is not None:
+                back = None if link.returned_at is None else max(link.returned_at, link.at)
                 pools[link.slot].wins[link.shard].append(
-                    _Win(link.at, f"{where}/{number}", day_of(days, link.at), link.returned_at)
+                    _Win(link.at, f"{where}/{number}", day_of(days, link.at), back)
                 )
         records.append(record)
     for pool in pools.values():
@@ -575,6 +576,8 @@ def _chain_problems(
             if link.at < entry.at - CLOCK_ERROR_MS or not 0 <= link.shard < rules.frozen.shards:
                 yield Problem(where, "won a unit before it was taken, or in a shard that does not exist")
             went_on = win(record, number, link.shard, link.at)
+            if link.returned_at is not None and link.returned_at < link.at:
+                yield Problem(where, "gave its unit back before it had it")
             if link.fate is Fate.RETURNED and went_on is not None and link.returned_at is not None:
                 went_on = give_back(went_on, number, link.returned_at)
         elif link.fate in (Fate.GONE, Fate.DAY_FULL) and link.at is not None:
