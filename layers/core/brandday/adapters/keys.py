@@ -79,6 +79,19 @@ def parse_trail_entry_key(key: str) -> tuple[str, str]:
     return at, entry_id
 
 
+def bucket_key(campaign_id: str, bucket: str) -> str:
+    """EntryTable pk of the entrants whose names begin with `bucket`; sk is the name."""
+    return f"{campaign_id}#{bucket}"
+
+
+def parse_bucket_key(key: str) -> tuple[str, str]:
+    """The campaign and the bucket of an EntryTable pk; ValueError if it is not one."""
+    campaign_id, separator, bucket = key.partition("#")
+    if not separator or not campaign_id or not bucket:
+        raise ValueError(f"{key!r} is not the key of a bucket")
+    return campaign_id, bucket
+
+
 def breaker_key(destination: str) -> str:
     """RewardTable pk of a destination's circuit breaker; a hash, as a URL is long and nobody's business."""
     return f"{BREAKER}#{hashlib.sha256(destination.encode()).hexdigest()[:32]}"
