@@ -18,6 +18,7 @@ ERRORS = tuple(every_error())
 VALUES: dict[str, list[errors.Param]] = {
     "requirement": ["member_tier", "new_customer", "region", "channel"],
     "per": ["sku", "campaign"],
+    "allowance": ["day", "campaign"],
     "refund_due": [False, True],
     "accepted": [("gold", "silver")],
     "allowed": [("GET", "PUT")],

@@ -22,12 +22,14 @@
     │   ├── ReservationNotFound         404
     │   ├── CouponNotFound              404
     │   ├── RewardNotFound              404
+    │   ├── EntryNotFound               404
     │   └── QueueNotFound               404
-    ├── CampaignClosed                  the campaign does not sell at this moment
+    ├── CampaignClosed                  the campaign does not offer this, or not at this moment
     │   ├── CampaignNotStarted          409
     │   ├── CampaignPaused              409
     │   ├── CampaignEnded               409
-    │   └── CampaignNotPublished        409
+    │   ├── CampaignNotPublished        409
+    │   └── WrongMechanic               409
     ├── StockRefused                    no unit for this shopper
     │   ├── SoldOut                     409
     │   ├── AllHeld                     409
@@ -45,6 +47,10 @@
     ├── RewardRefused                   the reward is not in a state that allows this
     │   ├── RewardClosed                409
     │   └── RewardNotWaiting            409
+    ├── LotteryRefused                  the lottery does not allow this, or not yet
+    │   ├── EntryLimitReached           409
+    │   ├── ChancesExhausted            409
+    │   └── ReceiptNotReady             409
     ├── OperatorRefused                 an operator's act does not fit what is there
     │   ├── CampaignChangeRefused       409
     │   ├── CampaignConflict            409
@@ -286,6 +292,13 @@ class RewardNotFound(NotFound):
     title = "No such reward"
 
 
+class EntryNotFound(NotFound):
+    """No entry of this shopper has this id."""
+
+    status = 404
+    title = "No such entry"
+
+
 class QueueNotFound(NotFound):
     """There is no queue of this name."""
 
@@ -293,34 +306,34 @@ class QueueNotFound(NotFound):
     title = "No such queue"
 
 
-# --- the campaign does not sell now -------------------------------------------------------------------------
+# --- the campaign does not offer this now -------------------------------------------------------------------
 
 
 class CampaignClosed(BrandDayError):
-    """The campaign exists but does not sell at this moment."""
+    """The campaign exists but does not offer this, or not at this moment."""
 
 
 class CampaignNotStarted(CampaignClosed):
-    """The sale opens at `starts_at` (RFC 3339); `retry_after_ms` is the time until then."""
+    """The campaign opens at `starts_at` (RFC 3339); `retry_after_ms` is the time until then."""
 
     status = 409
-    title = "The sale has not started"
+    title = "The campaign has not started"
     takes = frozenset({"starts_at"})
 
 
 class CampaignPaused(CampaignClosed):
-    """An operator has paused the sale."""
+    """An operator has paused the campaign."""
 
     status = 409
-    title = "The sale is paused"
+    title = "The campaign is paused"
     wait_ms = 5000
 
 
 class CampaignEnded(CampaignClosed):
-    """The sale ended at `ended_at` (RFC 3339)."""
+    """The campaign ended at `ended_at` (RFC 3339)."""
 
     status = 409
-    title = "The sale has ended"
+    title = "The campaign has ended"
     takes = frozenset({"ended_at"})
 
 
@@ -329,6 +342,14 @@ class CampaignNotPublished(CampaignClosed):
 
     status = 409
     title = "The campaign is not published"
+
+
+class WrongMechanic(CampaignClosed):
+    """The campaign is of another kind (`mechanic`): nothing is sold in a lottery, and nobody enters a sale."""
+
+    status = 409
+    title = "The campaign is of another kind"
+    takes = frozenset({"mechanic"})
 
 
 # --- no unit for this shopper -------------------------------------------------------------------------------
@@ -459,6 +480,41 @@ class RewardNotWaiting(RewardRefused):
     status = 409
     title = "The reward does not wait for this"
     takes = frozenset({"status"})
+
+
+# --- the lottery does not allow this ------------------------------------------------------------------------
+
+
+class LotteryRefused(BrandDayError):
+    """The lottery does not allow this, or not yet."""
+
+
+class EntryLimitReached(LotteryRefused):
+    """The shopper has no entry left.
+
+    `until` (RFC 3339) is when the next day brings one, and `allowance` is then `day`; if only an earned chance does,
+    `until` is None and `allowance` is `campaign`.
+    """
+
+    status = 409
+    title = "Your entries are used"
+    takes = frozenset({"allowance", "until"})
+
+
+class ChancesExhausted(LotteryRefused):
+    """The lottery allows a shopper `left` more earned chances, which is less than was to be granted."""
+
+    status = 409
+    title = "The shopper has earned all chances that can be earned"
+    takes = frozenset({"left"})
+
+
+class ReceiptNotReady(LotteryRefused):
+    """What is published after the end is not there yet; `retry_after_ms` says when to look again."""
+
+    status = 409
+    title = "The receipt is not published yet"
+    wait_ms = 60_000
 
 
 # --- an operator's act does not fit -------------------------------------------------------------------------
