@@ -87,7 +87,9 @@ class MemoryCampaigns:
         version = known.version if known else 0
         if version != expected_version:
             raise CampaignConflict(version=version)
-        self.campaigns[campaign.id] = campaign
         if seed is not None:
+            if campaign.id in self.seeds:
+                raise CampaignConflict(version=version)
             self.seeds[campaign.id] = seed
+        self.campaigns[campaign.id] = campaign
         self.trails.setdefault(campaign.id, []).append(entry)

@@ -263,7 +263,7 @@ def test_every_act_needs_an_idempotency_key(live: Api, verb: str) -> None:
 
 def test_a_database_that_is_too_busy_is_a_503_that_can_be_repeated(live: Api) -> None:
     class Busy(RecordedCampaigns):
-        def save(self, *_: object) -> None:
+        def save(self, *_: object, **__: object) -> None:
             raise TemporarilyOverloaded(retry_after_ms=500)
 
     calm = live.desk.campaigns
@@ -278,8 +278,8 @@ def test_a_database_that_is_too_busy_is_a_503_that_can_be_repeated(live: Api) ->
 
 def test_whoever_writes_at_the_same_time_is_told_the_version(live: Api) -> None:
     class Racing(RecordedCampaigns):
-        def save(self, campaign: Any, expected_version: int, entry: TrailEntry) -> None:
-            super().save(campaign, expected_version - 1, entry)
+        def save(self, campaign: Any, expected_version: int, entry: TrailEntry, **seed: Any) -> None:
+            super().save(campaign, expected_version - 1, entry, **seed)
 
     calm = live.desk.campaigns
     live.desk.campaigns = Racing(calm.summaries, calm.campaigns, calm.trails)

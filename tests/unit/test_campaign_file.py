@@ -50,7 +50,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (document(id="No Spaces"), "id: must be 3 to 40 small letters, digits and hyphens"),
     (document(id="x" * 41), "id: must be 3 to 40 small letters"),
     (document("skus.0.sku", "A" * 41), "skus[0].sku: must be 1 to 40 letters"),
-    (document(mechanic="lottery"), "mechanic: must be 'flash_sale'"),
+    (document(mechanic="flash_sail"), "mechanic: is not one that exists; did you mean 'flash_sale'?"),
     (
         document(time_zone="Asia/Shangai"),
         "time_zone: is not a time zone of the IANA database; did you mean 'Asia/Shanghai'?",
@@ -188,7 +188,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         document(fulfilment={"approve_over": {"amount": 5, "currency": "CNY"}}),
-        "fulfilment.approve_over: is compared with what rewards are worth, but no SKU says so",
+        "fulfilment.approve_over: is compared with what rewards are worth, but nothing here says so",
     ),
     (document(fulfilment={"approve_over": {"amount": -1, "currency": "CNY"}}), "fulfilment.approve_over.amount: must"),
     (document(fulfilment={"time_limit_hours": 0}), "fulfilment.time_limit_hours: must be 1 or more"),

@@ -336,9 +336,11 @@ def test_of_two_operators_at_once_one_is_told(desk: Desk) -> None:
     desk.published()
 
     class Interrupted(RecordedCampaigns):
-        def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+        def save(
+            self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None
+        ) -> None:
             desk.operate.end(ID, "operator-2")
-            super().save(campaign, expected_version, entry)
+            super().save(campaign, expected_version, entry, seed=seed)
 
     slow = OperateCampaign(
         Interrupted(desk.campaigns.summaries, desk.campaigns.campaigns, desk.campaigns.trails),
@@ -440,10 +442,10 @@ class CrashingCampaigns(RecordedCampaigns):
     after: bool = False
     done: int = field(default=0)
 
-    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+    def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
         if self.done == self.saves and not self.after:
             raise Crash
-        super().save(campaign, expected_version, entry)
+        super().save(campaign, expected_version, entry, seed=seed)
         if self.done == self.saves:
             raise Crash
         self.done += 1
@@ -499,11 +501,13 @@ def test_other_acts_do_not_disturb_a_restock_that_is_finishing(desk: Desk) -> No
     class Interrupted(RecordedCampaigns):
         interruptions: int = 1
 
-        def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry) -> None:
+        def save(
+            self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None
+        ) -> None:
             if entry.act == "finish_restock" and self.interruptions:
                 self.interruptions -= 1
                 desk.operate.pause(ID, "operator-2")
-            super().save(campaign, expected_version, entry)
+            super().save(campaign, expected_version, entry, seed=seed)
 
     campaigns = Interrupted(desk.campaigns.summaries, desk.campaigns.campaigns, desk.campaigns.trails)
     OperateCampaign(campaigns, desk.stock, desk.clock, bytes, all_reachable).restock(ID, "extra-1", "HERO-1", 37, WHO)

@@ -82,5 +82,17 @@ def local_midnights(starts_at: int, ends_at: int, time_zone: str) -> list[int]:
         day += timedelta(days=1)
 
 
+def full_hours(starts_at: int, ends_at: int, every: int, time_zone: str) -> list[int]:
+    """Every so many hours from the first full hour of a place on, within `[starts_at, ends_at)`: epoch milliseconds.
+
+    Of the place, since not everywhere the hour is full when it is in Greenwich: it is half past in Mumbai.
+    """
+    hour_ms = 60 * 60 * 1000
+    offset = datetime.fromtimestamp(starts_at / 1000, zoneinfo.ZoneInfo(time_zone)).utcoffset() or timedelta()
+    ahead = offset // timedelta(milliseconds=1) % hour_ms
+    first = -(-(starts_at + ahead) // hour_ms) * hour_ms - ahead
+    return list(range(first, ends_at, every * hour_ms))
+
+
 def _exists(reading: datetime) -> bool:
     return reading.astimezone(UTC).astimezone(reading.tzinfo).replace(tzinfo=None) == reading.replace(tzinfo=None)

@@ -124,8 +124,10 @@ def _place(location: Path, document: OneOf) -> tuple[Path, object]:
         if part == "[key]":
             continue
         if isinstance(shape, OneOf):
-            shape = shape.choices[str(part)]
-            continue
+            shape = shape.choices.get(str(part))
+            # A rule that looks at several fields names the place without this step.
+            if shape is not None:
+                continue
         path.append(part)
         shape = _inside(shape, part)
     return tuple(path), shape

@@ -10,7 +10,7 @@ from brandday.domain.errors import (
     FieldError,
     ValidationFailed,
 )
-from brandday.domain.lottery_rules import frozen_of_lottery
+from brandday.domain.lottery_rules import CONTACT, brought_forward, frozen_of_lottery
 from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import Change
 
@@ -22,7 +22,7 @@ MAX_UNITS_PER_SHARD = 1000
 """Keeps a shard far under DynamoDB's 400 KB, however often its campaign is restocked."""
 
 _PROMISED = "cannot change once the campaign is published: shoppers may hold or own units on these terms"
-_ENDED = "cannot change, but for `fulfilment`: the campaign has ended; declare a new one under another id"
+_ENDED = "cannot change, but for `fulfilment` and a lottery's contact: the campaign has ended; declare a new one"
 _FROZEN = {
     "mechanic": _PROMISED,
     "time_zone": "cannot change once the campaign is published: its times were announced in this zone",
@@ -43,21 +43,23 @@ def check_changes(live: Campaign, declared: Campaign, changes: Sequence[Change],
     """Raise unless `live` may become `declared` at `now_ms`; every place that stands in the way is named.
 
     CampaignChangeRefused for what is frozen, ValidationFailed for times that are over. How rewards are handed over
-    may change even after the end: they are on their way for weeks, and a partner may move meanwhile.
+    may change even after the end: they are on their way for weeks, and a partner may move meanwhile. So may whom to
+    ask about a lottery.
     """
     claim_until = declared.fulfilment.claim_until
     if claim_until is not None and claim_until != live.fulfilment.claim_until and claim_until <= now_ms:
         raise ValidationFailed(errors=[FieldError("/fulfilment/claim_until", "not_in_future")])
     state = live.state_at(now_ms)
+    refused = [] if state is State.DRAFT else list(brought_forward(live, declared))
     if state is State.ENDED:
-        if all(change.path[0] == "fulfilment" for change in changes):
-            return
-        raise _refused([("", _ENDED)])
-    if state is not State.DRAFT:
-        frozen = list(_frozen(live, declared, changes, now_ms))
-        if frozen:
-            raise _refused(frozen)
-    check_not_over(declared, now_ms)
+        if not all(change.path[0] == "fulfilment" or change.path == CONTACT for change in changes):
+            refused.append(("", _ENDED))
+    elif state is not State.DRAFT:
+        refused += _frozen(live, declared, changes, now_ms)
+    if refused:
+        raise _refused(refused)
+    if state is not State.ENDED:
+        check_not_over(declared, now_ms)
 
 
 def check_not_over(campaign: Campaign, now_ms: int) -> None:
@@ -92,8 +94,11 @@ def check_restock(campaign: Campaign, sku_id: str, quantity: int) -> None:
 
 def _frozen(live: Campaign, declared: Campaign, changes: Iterable[Change], now_ms: int) -> Iterable[tuple[str, str]]:
     """The JSON pointer and the reason of each change that comes too late."""
-    if live.lottery is not None and declared.lottery is not None:
-        yield from frozen_of_lottery(live.lottery, declared.lottery, changes)
+    if live.lottery is not None:
+        yield from frozen_of_lottery(live, declared, changes, now_ms)
+        return
+    if declared.mechanic != live.mechanic:
+        yield "/mechanic", _FROZEN["mechanic"]
         return
     index = {sku.sku: at for at, sku in enumerate(declared.skus)}
     known = [sku.sku for sku in live.skus]

@@ -7,7 +7,7 @@ succeeds.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from brandday.config.local_time import local_midnights
 from brandday.config.mechanics import to_declaration
@@ -24,10 +24,11 @@ from brandday.domain.errors import (
 )
 from brandday.domain.fulfilment import Fulfilment
 from brandday.domain.layout import SALT_BYTES, plan_layout, spread_restock
-from brandday.domain.lottery_rules import changed_odds
+from brandday.domain.lottery_rules import changed_odds, check_can_start
 from brandday.domain.lottery_state import freeze
 from brandday.domain.luck import SEED_BYTES
 from brandday.domain.shard import RecordChange, Refused, ShardWrite, restock_mark
+from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import Change, TrailEntry, changes_between
 from brandday.usecases.ports import Clock, Stock
 
@@ -119,11 +120,12 @@ class OperateCampaign:
             after, seed = self._published(after, salt, now)
             changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
         if dry_run:
-            return Act(after, changes)
-        return self._save(after, version, who, "apply", changes, now, seed)
+            # What luck would be frozen is decided by the act itself: a seed of the dry run promises nothing.
+            return Act(replace(after, luck=None if live is None else live.luck), changes)
+        return self._save(after, version, who, "apply", changes + _luck_changes(live, after), now, seed)
 
     def publish(self, campaign_id: str, who: str) -> Act:
-        """Freeze the draft's terms and layout, and let the clock open the sale."""
+        """Freeze the draft's terms and layout (and a lottery's luck), and let the clock open the sale."""
         now = self.now()
         live = self.show(campaign_id)
         if live.status is not Status.DRAFT:
@@ -142,7 +144,14 @@ class OperateCampaign:
         return self._switch(campaign_id, who, "resume", Status.PUBLISHED)
 
     def end(self, campaign_id: str, who: str) -> Act:
-        """Close the sale for good; holds stay, and can be paid until they expire."""
+        """Close the campaign for good; holds stay, and can be paid until they expire.
+
+        A lottery that is ended early keeps all that was promised. Entries count up to the end, which is now; nobody
+        enters afterwards. An instant win opens its seed a minute later, as it would have at its declared end, and
+        the receipt has the entries there are: units and winning moments that were still to come are won by nobody. A
+        scheduled draw still takes place at its declared time, with its declared beacon, over the entries so far:
+        an operator who could choose the time of the draw could choose who enters it.
+        """
         now = self.now()
         live = self.show(campaign_id)
         match live.state_at(now):
@@ -242,12 +251,14 @@ class OperateCampaign:
             return published, None
         # Nobody can enter before the seed's hash can be seen.
         window = max(draft.starts_at, now), draft.ends_at
+        days = local_midnights(*window, draft.time_zone)
+        check_can_start(draft.lottery, window, days)
         seed = self.random_bytes(SEED_BYTES)
         luck = freeze(
             draft.lottery,
             draft.id,
             window,
-            local_midnights(*window, draft.time_zone),
+            days,
             layout.shards,
             seed=seed,
             entry_salt=self.random_bytes(SALT_BYTES),
@@ -255,7 +266,8 @@ class OperateCampaign:
         return replace(published, luck=luck), seed
 
     def _move(self, live: Campaign, after: Campaign, who: str, act: str, now: int, seed: bytes | None = None) -> Act:
-        return self._save(after, live.version, who, act, (_status_change(live.status, after.status),), now, seed)
+        changes = (_status_change(live.status, after.status), *_luck_changes(live, after))
+        return self._save(after, live.version, who, act, changes, now, seed)
 
     def _save(
         self,
@@ -290,6 +302,24 @@ def _redeclared(live: Campaign, declared: Campaign, now: int) -> Campaign:
         published_at=live.published_at,
         ended_at=live.ended_at,
     )
+
+
+def _luck_changes(live: Campaign | None, after: Campaign) -> tuple[Change, ...]:
+    """What a lottery has promised anew: the commitment to its seed, and the version of its odds."""
+    old, new = _promises(live), _promises(after)
+    return tuple(Change(path, old.get(path), of) for path, of in new.items() if old.get(path) != of)
+
+
+def _promises(campaign: Campaign | None) -> dict[tuple[str, ...], Any]:
+    if campaign is None or campaign.lottery is None or campaign.luck is None:
+        return {}
+    frozen, table = campaign.luck.frozen, campaign.luck.tables[-1]
+    return {
+        ("commitment",): frozen.commitment,
+        ("table", "version"): table.version,
+        ("table", "hash"): table.hash(campaign.lottery, frozen),
+        ("table", "in_force_from"): to_rfc3339(table.since),
+    }
 
 
 def _status_change(before: Status, after: Status) -> Change:
