@@ -26,7 +26,6 @@ from tests.e2e.fulfilment_rush import (
     misbehave,
     put_on_sale,
     sell_everything,
-    statuses,
     take_dead_letters,
     trouble,
     visibility,
