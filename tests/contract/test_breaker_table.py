@@ -65,12 +65,11 @@ def test_who_saw_another_version_writes_nothing(breakers: Breakers, seen: int) -
     assert breakers.load(PARTNER) == OPENED.at_version(2)
 
 
-def test_who_lists_rewards_meets_no_breaker() -> None:
-    with mock_aws():
-        for table in _table(Engine("moto", None)):
-            assert isinstance(table, BreakerTable)
-            table.save(PARTNER, Breaker(), OPENED)
-            (item,) = table._client.scan(TableName=table._table)["Items"]
+def test_who_lists_rewards_or_follows_them_meets_no_breaker() -> None:
+    with mock_aws(), closing(Engine("moto", None).client()) as client:
+        client.create_table(TableName="RewardTable", **table_shape("RewardTable"))
+        BreakerTable(client, "RewardTable").save(PARTNER, Breaker(), OPENED)
+        (item,) = client.scan(TableName="RewardTable")["Items"]
 
     assert not {"gpk", "gsk"} & set(item)
     assert PARTNER not in str(item)
