@@ -156,17 +156,14 @@ class Search:
                 yield f"worker {place} {label}", after._replace(workers=tuple(sorted(after.workers, key=repr)))
         yield from self._partner_tells(world)
         for name, rule in self._rules(world):
-            after = rule(world.reward, world.now)
-            if after is not None and after != world.reward and world.may(name):
-                plan = (name, world.reward, after)
+            planned = rule(world.reward, world.now)
+            if planned is not None and planned != world.reward and world.may(name):
+                plan = (name, world.reward, planned)
                 yield f"{name}: read", world.once(name)._replace(plans=world.plans | {plan})
         for plan in world.plans:
-            name, before, after = plan
+            name, before, planned = plan
             rest = world._replace(plans=world.plans - {plan})
-            yield (
-                f"{name}: written as {after.status}",
-                self._saved(rest, before, after),
-            )
+            yield f"{name}: written as {planned.status}", self._saved(rest, before, planned)
         if world.reward.owes_units:
             yield "units go back", world._replace(units_back=True)
 
@@ -181,7 +178,7 @@ class Search:
         if world.units_back:
             yield "mark", lambda reward, _: rules.units_returned(reward)
         for told, at in sorted(world.told):
-            yield "report", lambda reward, now, told=told, at=at: rules.report(reward, told, at, now)
+            yield "report", _following(told, at)
 
     def _partner_tells(self, world: World) -> Iterator[tuple[str, World]]:
         """The partner reports what is true at that moment; reports arrive later, in any order, and repeatedly."""
@@ -325,6 +322,10 @@ class Search:
         if reward.owes_units and rules.units_returned(reward) is None:
             return "its units never go back"
         return None
+
+
+def _following(told: Report, at: int) -> Rule:
+    return lambda reward, now: rules.report(reward, told, at, now)
 
 
 def _is_late(reward: Reward, now: int) -> bool:

@@ -1,5 +1,6 @@
 """The life of a reward: which step is possible when, and what holds after any row of steps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_a_reward_begins_with_what_it_waits_for(
     assert begun.status is status
 
 
-STEPS = {
+STEPS: dict[str, tuple[Callable[[Reward, int], Reward | None], set[RewardStatus]]] = {
     "approve": (lambda r, now: rules.approve(r, "olga", now), {RewardStatus.AWAITING_APPROVAL}),
     "lease": (lambda r, now: rules.lease(r, "w", now, LEASE_MS), {PENDING}),
     "send_again": (lambda r, now: rules.send_again(r, now, 0), {PENDING}),
@@ -183,7 +184,7 @@ def test_an_address_is_forgotten_unless_it_is_about_to_be_used(status: RewardSta
 # --- any row of steps -------------------------------------------------------------------------------------------
 
 HOLDERS = ("one", "two")
-MOVES = {
+MOVES: dict[str, Callable[[Reward, int, int], Reward | None]] = {
     "approve": lambda r, now, _: rules.approve(r, "olga", now),
     "give_address": lambda r, now, _: rules.give_address(r, b"here", now),
     "forfeit": lambda r, now, _: rules.forfeit(r, now),
