@@ -26,7 +26,6 @@ from tests.e2e.fulfilment_rush import (
     misbehave,
     put_on_sale,
     sell_everything,
-    statuses,
     take_dead_letters,
     trouble,
     visibility,
@@ -50,7 +49,7 @@ class Size:
 
 
 SMALL = Size(rewards=100, refused=3, kill_every=(2.0, 4.0), seconds=120)
-FULL = Size(rewards=2000, refused=20, kill_every=(1.0, 4.0), seconds=330)
+FULL = Size(rewards=2000, refused=20, kill_every=(2.0, 6.0), seconds=600)
 
 
 def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: tuple[str, ...]) -> None:
@@ -87,3 +86,13 @@ def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: 
 @pytest.mark.stack
 def test_a_hundred_rewards_arrive_once_while_every_function_is_killed(stack: LocalStack, tmp_path: Path) -> None:
     rush(stack, tmp_path, "hundred-rewards", SMALL, WORKER + FOLLOWERS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("campaign_id", "killed"), [("killed-worker", WORKER), ("killed-followers", FOLLOWERS)], ids=["worker", "followers"]
+)
+def test_two_thousand_rewards_arrive_once(
+    stack: LocalStack, tmp_path: Path, campaign_id: str, killed: tuple[str, ...]
+) -> None:
+    rush(stack, tmp_path, campaign_id, FULL, killed)

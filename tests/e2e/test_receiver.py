@@ -100,7 +100,8 @@ def test_what_is_refused_is_refused_always(receiver: str) -> None:
 
 
 def test_faults_that_make_no_sense_are_refused(receiver: str) -> None:
-    for nonsense in ({"no_such": 1}, {"hang": "often"}, {"refuse": 3}, []):
+    all_of_it: list[object] = [{"no_such": 1}, {"hang": "often"}, {"refuse": 3}, []]
+    for nonsense in all_of_it:
         assert httpx.post(f"{receiver}/faults", json=nonsense).status_code == 422
 
 

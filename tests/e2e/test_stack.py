@@ -1,5 +1,6 @@
 """The deployed template: who is let in where, and that nothing of it got lost on the emulator."""
 
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from ruamel.yaml import YAML
 
 from brandday_local.issuer import SigningKey, TokenIssuer
 from brandday_local.places import ROOT
-from brandday_local.stack import LocalStack
+from brandday_local.stack import LOCAL_PARAMETERS, LocalStack
 
 BUILT = ROOT / ".aws-sam" / "build"
 SOME_RESERVATION = "/v1/reservations/rsv_none.0.AAAAAAAAAAAA.00000000"
@@ -71,7 +72,13 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def with_some_ids(path: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda name: SOME_RESERVATION[17:] if "reservation" in name[1] else "none-such", path)
+    ids = {
+        "reservation_id": SOME_RESERVATION[17:],
+        "reward_id": "rwd_AAAAAAAAAAAA.00000000.none-such",
+        "queue": "holds",
+    }
+    filled = re.sub(r"\{(\w+)\}", lambda name: ids.get(name[1], "none-such"), path)
+    return f"{filled}?campaign_id=none-such" if filled == "/v1/admin/fulfilments" else filled
 
 
 @pytest.mark.stack
@@ -148,6 +155,36 @@ def test_queue_stream_and_schedule_are_connected(stack: LocalStack) -> None:
         ("dynamodb", "ReportBatchItemFailures"),
         ("sqs", "ReportBatchItemFailures"),
     }
+
+
+@pytest.mark.stack
+def test_both_readers_of_the_stock_tables_stream_are_connected(stack: LocalStack) -> None:
+    arn = stack.aws.tables.describe_table(TableName=stack.stock_table)["Table"]["LatestStreamArn"]
+    mappings = stack.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    readers = {
+        each["FunctionArn"].rpartition(":")[2].split("-")[1] for each in mappings if each["EventSourceArn"] == arn
+    }
+    assert readers == {"StockProjectorFunction", "RewardIssuerFunction"}
+
+
+@pytest.mark.stack
+def test_the_reward_table_the_queue_and_the_key_are_as_the_template_says(stack: LocalStack) -> None:
+    table = stack.aws.tables.describe_table(TableName=stack.reward_table)["Table"]
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["by_status"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+    queue = stack.aws.queues.get_queue_attributes(QueueUrl=stack.fulfilment_queue_url, AttributeNames=["All"])
+    assert queue["Attributes"]["VisibilityTimeout"] == "720"
+    assert queue["Attributes"]["MessageRetentionPeriod"] == "1209600"
+    assert json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"] == 1000
+    mappings = stack.aws.functions.list_event_source_mappings()["EventSourceMappings"]
+    (worker,) = [each for each in mappings if each["EventSourceArn"] == queue["Attributes"]["QueueArn"]]
+    # a text in place of this number stops the emulator's reader of all queues
+    assert worker["ScalingConfig"] == {"MaximumConcurrency": int(LOCAL_PARAMETERS["WorkerConcurrency"])}
+
+    aliases = stack.aws.keys.list_aliases()["Aliases"]
+    (key,) = [alias["TargetKeyId"] for alias in aliases if alias["AliasName"] == "alias/brandday-addresses"]
+    assert stack.aws.keys.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
 
 
 @pytest.mark.stack

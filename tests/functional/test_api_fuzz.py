@@ -17,19 +17,31 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from brandday.domain.fulfilment import RewardKind
+from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
-from brandday.entrypoints import admin, campaigns, reservations
+from brandday.entrypoints import admin, campaigns, fulfilments, reservations, rewards
 from brandday.entrypoints.http import LambdaHandler, build_app
 from brandday.entrypoints.routes import Route
+from brandday.usecases.dead_letter_ports import QueueName
 from brandday.usecases.inspect_campaign import InspectCampaign
 from tests.fakes.backend import SALE, Backend, sale, sku
 from tests.fakes.memory_campaigns import MemoryCampaigns
 from tests.fakes.memory_refusals import MemoryRefusals
-from tests.http_gateway import Gateway
+from tests.fakes.reward_backend import prizes
+from tests.fakes.reward_desk import RewardDesk, signed
+from tests.http_gateway import CLAIMS, Gateway
 
 BACKEND = Backend(sale(sku("HERO", stock=300, per_shopper=35)))
 RESERVATION = BACKEND.environment().reserve("shopper-1").reservation.id
-KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION}
+
+DESK = RewardDesk(prizes(RewardKind.PHYSICAL, stock=40))
+REWARD = DESK.win(CLAIMS["sub"])
+DESK.issue()
+DESK.queues[QueueName.HOLDS].bury("a reminder", 0)
+DESK.bury(REWARD)
+
+KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION, "reward_id": REWARD}
 
 
 class Records(MemoryCampaigns):
@@ -46,6 +58,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
     environment, there = BACKEND.environment(), BACKEND.campaigns
     records = Records(there.summaries, there.campaigns, there.trails)
     manage, browse = environment.manage, environment.browse
+    shopper = DESK.manager()
     tables: list[tuple[tuple[Route, ...], object]] = [
         (campaigns.ROUTES, campaigns.CampaignUseCases(browse.list_campaigns, browse.get_campaign)),
         (
@@ -54,6 +67,8 @@ def served() -> list[tuple[Route, LambdaHandler]]:
                 environment.reserve_units, manage.get, manage.cancel, manage.extend, manage.confirm
             ),
         ),
+        (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
+        (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
         (
             admin.ROUTES,
             admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock)),
@@ -62,8 +77,19 @@ def served() -> list[tuple[Route, LambdaHandler]]:
     pairs = []
     for routes, use_cases in tables:
         handler = build_app(routes, use_cases, now_ms=BACKEND.clock, jitter=lambda: 0.0, write=lambda _: None)
-        pairs += [(route, handler) for route in routes]
+        pairs += [(route, signing(handler) if route.signed else handler) for route in routes]
     return pairs
+
+
+def signing(handler: LambdaHandler) -> LambdaHandler:
+    """A handler for which requests are signed if they ask for it: what is in a forged one would never be read."""
+
+    def sign_and_handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if "x-sign" in event["headers"]:
+            event["headers"] |= signed((event["body"] or "").encode(), DESK.clock())
+        return handler(event, context)
+
+    return sign_and_handle
 
 
 GATEWAY = Gateway(served())
@@ -82,6 +108,7 @@ CHECKS = [
 ]
 SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 TOKEN = {"Authorization": "Bearer shopper+orders+operator"}
+SIGN = {"X-Sign": "please"}
 
 
 @anything.parametrize()
@@ -94,6 +121,17 @@ def test_any_request_gets_a_documented_answer(case: schemathesis.Case[Any]) -> N
 @SETTINGS
 def test_requests_about_things_that_exist_get_a_documented_answer(case: schemathesis.Case[Any]) -> None:
     for name in case.path_parameters:
-        case.path_parameters[name] = KNOWN[name]
-    case.call_and_validate(headers=TOKEN, checks=CHECKS)
+        case.path_parameters[name] = KNOWN.get(name, case.path_parameters[name])
+    if "campaign_id" in case.query:
+        case.query["campaign_id"] = SALE
+    if "reward_id" in case.path_parameters:
+        now_and_then_it_has_failed()
+    case.call_and_validate(headers=TOKEN | SIGN, checks=CHECKS)
     BACKEND.check(finished_restocks=False)
+
+
+def now_and_then_it_has_failed() -> None:
+    """Let the reward be in another status each time, so that acts are not always refused."""
+    reward = DESK.reward(REWARD)
+    statuses = list(RewardStatus)
+    DESK.alter(REWARD, status=statuses[reward.version % len(statuses)], pending_since=None)

@@ -21,6 +21,7 @@ from brandday.usecases.operate_rewards import OperateRewards
 from brandday.usecases.reward_ports import Page
 from brandday_cli import redrive
 from brandday_cli.failures import ExitCode
+from brandday_cli.fulfilments import MOST_COUNTED
 from tests.fakes.declarations import DURING, document
 from tests.fakes.memory_rewards import MemoryRewards
 from tests.functional.test_cli import ID, Shell
@@ -205,6 +206,14 @@ def test_many_rewards_are_counted_over_pages_and_the_list_is_cut(office: Office)
     (document,) = json.loads(office.ok("fulfilments", ID, "--json", "--status", "failed"))
     assert document["counts"] == {"failed": 230}
     assert len({reward["id"] for reward in document["fulfilments"]}) == 230
+
+
+def test_what_has_arrived_is_counted_up_to_a_thousand(office: Office) -> None:
+    for serial in range(MOST_COUNTED):
+        office.grant(serial, RewardStatus.DELIVERED)
+    assert "1,000 delivered" in office.ok("fulfilments", ID)
+    office.grant(MOST_COUNTED, RewardStatus.DELIVERED)
+    assert "1,000+ delivered" in office.ok("fulfilments", ID)
 
 
 def test_one_reward_is_shown_with_what_to_do_next(office: Office) -> None:

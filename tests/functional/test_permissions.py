@@ -13,17 +13,39 @@ import boto3
 import pytest
 from moto import mock_aws
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from brandday import bootstrap
+from brandday.adapters.fulfilment_queue import dispatch_body
+from brandday.adapters.reward_table import decode_reward
+from brandday.domain.webhook_signature import sign
+from brandday.usecases.reward_ports import Dispatch
+from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.template_tables import TEMPLATE, table_shape
 from tests.events import http_event
 
 CAMPAIGN = "permitted"
+GIFTS = "gifts"
+"""A campaign whose rewards leave through every connector."""
+
+SECRET = "whsec_c2VjcmV0"
+QUEUES = (
+    "HoldQueue",
+    "HoldDeadLetterQueue",
+    "FulfilmentQueue",
+    "FulfilmentDeadLetterQueue",
+    "StreamDeadLetterQueue",
+)
+TABLES = {"StockTable": "STOCK_TABLE", "CampaignTable": "CAMPAIGN_TABLE", "RewardTable": "REWARD_TABLE"}
+PARTNER_QUEUE = "partner-prizes"
+PARTNER_QUEUES = "the queues in PartnerQueueArns"
+SENDER = "the identity of EmailSender"
+SECRETS = "secrets of brandday/"
 PER_SHOPPER = 35
 STOCK = 300
 """Ten shards of the layout, so that a request whose home shard is empty looks at two others in one call."""
 
-IAM_ACTIONS = {"SendMessageBatch": "sqs:SendMessage"}
+IAM_ACTIONS = {"SendMessageBatch": "sqs:SendMessage", "DeleteMessageBatch": "sqs:DeleteMessage"}
 """Where the action is called otherwise than the API (Service Authorization Reference)."""
 
 type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -37,14 +59,21 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with mock_aws():
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session("testing", "testing", region_name="us-east-1"))
         client: Any = boto3.client("dynamodb")
-        for table in ("StockTable", "CampaignTable"):
+        for table, variable in TABLES.items():
             client.create_table(TableName=table, **table_shape(table))
-            monkeypatch.setenv(f"{'STOCK' if table == 'StockTable' else 'CAMPAIGN'}_TABLE", table)
-        queue = boto3.client("sqs").create_queue(QueueName="HoldQueue")["QueueUrl"]
-        monkeypatch.setenv("HOLD_QUEUE_URL", queue)
+            monkeypatch.setenv(variable, table)
+        for queue in QUEUES:
+            variable = f"{''.join(f'_{each}' if each.isupper() else each for each in queue)[1:].upper()}_URL"
+            monkeypatch.setenv(variable, boto3.client("sqs").create_queue(QueueName=queue)["QueueUrl"])
+        boto3.client("sqs").create_queue(QueueName=PARTNER_QUEUE)
+        monkeypatch.setenv("ADDRESS_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["Arn"])
+        boto3.client("secretsmanager").create_secret(Name="brandday/partner", SecretString=SECRET)
+        boto3.client("ses").verify_email_identity(EmailAddress="shop@example.com")
+        monkeypatch.setenv("EMAIL_SENDER", "shop@example.com")
+        monkeypatch.setenv("PRIVATE_DESTINATIONS", "allow")
 
         def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-            made.update(_actions(model.name, params))
+            made.update(_actions(model.service_model.service_name, model.name, params))
 
         events: Any = boto3.DEFAULT_SESSION
         events.events.register("provide-client-params", note)
@@ -65,6 +94,15 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("StockProjectorFunction", _project)
     play("HoldExpiryFunction", _expire)
     play("StockSweeperFunction", _sweep)
+    _give_gifts_to_three()
+    play("RewardIssuerFunction", _issue)
+    play("RewardsFunction", _claim)
+    play("RewardDispatcherFunction", _dispatch)
+    _kill_letters()
+    play("FulfilmentsFunction", _fulfil)
+    play("FulfilmentWorkerFunction", _deliver)
+    _let_claims_lapse()
+    play("RewardSweeperFunction", _sweep_rewards)
 
     assert used == {function: _allowed(function) for function in used}
     assert used.keys() == {name for name, body in _resources().items() if body["Type"] == "AWS::Serverless::Function"}
@@ -75,7 +113,9 @@ def test_no_policy_has_a_wildcard() -> None:
         if body["Type"] == "AWS::Serverless::Function":
             for statement in _statements(body):
                 assert "*" not in str(statement["Action"])
-                assert str(statement["Resource"]) != "*"
+                for resource in _listed(statement["Resource"]):
+                    name = _name(resource)
+                    assert "*" not in name, name  # but for the names of secrets, which campaigns choose
 
 
 def _operate() -> None:
@@ -106,6 +146,8 @@ def _operate() -> None:
         "late_payment": "reclaim",
         "eligibility": {},
     }
+    assert _ask(admin, "PUT", f"/v1/admin/campaigns/{GIFTS}", _gifts(document))["statusCode"] == 200
+    assert _ask(admin, "POST", f"/v1/admin/campaigns/{GIFTS}/publish", {})["statusCode"] == 200
     act = f"/v1/admin/campaigns/{CAMPAIGN}"
     assert _ask(admin, "PUT", act, document)["statusCode"] == 200
     for verb in ("publish", "pause", "resume"):
@@ -163,60 +205,321 @@ def _sweep() -> None:
     assert bootstrap.stock_sweeper()({}, None)["shards"] > 0
 
 
+def _gifts(document: dict[str, Any]) -> dict[str, Any]:
+    secret = "brandday/partner"
+    sku = document["skus"][0] | {"stock": 300, "units_per_shopper": 1}
+    worth = {"amount": 5000, "currency": "CNY"}
+    rewards: list[dict[str, Any]] = [{"kind": "physical"}, {"kind": "digital"}, {"kind": "cash", "value": worth}]
+    nowhere = f"http://{LOOPBACK}:{free_port()}/webhook"
+    return document | {
+        "id": GIFTS,
+        "skus": [sku | {"sku": reward["kind"].upper(), "reward": reward} for reward in rewards],
+        "limit_per_shopper": 1,
+        "fulfilment": {
+            "claim_until": "2099-02-01T00:00:00Z",
+            "approve_over": {"amount": 100, "currency": "CNY"},
+            "by_kind": {
+                "physical": {"connector": "webhook", "url": nowhere, "secret": secret},
+                "digital": {"connector": "email", "to": "prizes@example.com"},
+                "cash": {
+                    "connector": "sqs",
+                    "queue_url": f"https://sqs.us-east-1.amazonaws.com/123456789012/{PARTNER_QUEUE}",
+                    "secret": secret,
+                },
+            },
+        },
+    }
+
+
+def _give_gifts_to_three() -> None:
+    reservations = bootstrap.reservations()
+    for sku in ("PHYSICAL", "DIGITAL", "CASH"):
+        claims = {"sub": f"winner of {sku}", "channel": "web"}
+        event = http_event(
+            "reserve_units", path={"campaign_id": GIFTS}, body={"sku": sku, "quantity": 1}, claims=claims
+        )
+        reserved = reservations(event, None)
+        assert reserved["statusCode"] == 201, reserved
+        path = {"reservation_id": json.loads(reserved["body"])["id"]}
+        confirmed = reservations(http_event("confirm_reservation", path=path, body={"order_id": f"order-{sku}"}), None)
+        assert confirmed["statusCode"] == 200, confirmed
+
+
+def _issue() -> None:
+    changed = [item for item in _items("StockTable") if item["pk"]["S"].startswith(GIFTS)]
+    assert bootstrap.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
+    assert len(_items("RewardTable")) == 3
+
+
+def _claim() -> None:
+    rewards = bootstrap.rewards()
+    subject = "winner of PHYSICAL"
+    shown = _ask(rewards, "GET", "/v1/rewards", subject=subject, scope="shopper")
+    (reward,) = json.loads(shown["body"])["rewards"]
+    path = f"/v1/rewards/{reward['id']}"
+    assert _ask(rewards, "GET", path, subject=subject, scope="shopper")["statusCode"] == 200
+    address = {
+        "recipient": "Li Na",
+        "lines": ["1 Test Road"],
+        "city": "Hangzhou",
+        "region": "Zhejiang",
+        "postal_code": "310000",
+        "country": "CN",
+        "phone": "+86 571 0000",
+    }
+    given = _ask(rewards, "PUT", f"{path}/address", address, subject=subject, scope="shopper")
+    assert given["statusCode"] == 200, given
+
+
+def _dispatch() -> None:
+    handler = bootstrap.reward_dispatcher()
+    assert handler(_stream(_items("RewardTable"), "pk", "sk"), None) == {"batchItemFailures": []}
+
+
+def _kill_letters() -> None:
+    """Leave a dead letter in each queue, about a reward that is on its way."""
+    client = _unnoted("sqs")
+    for queue in QUEUES:
+        if "Dead" in queue:
+            url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+            client.send_message(QueueUrl=url, MessageBody=_message(_reward("digital")))
+    time.sleep(0.01)  # what was given up later than a walk began stays
+
+
+def _fulfil() -> None:
+    fulfilments = bootstrap.fulfilments()
+    listed = _ask(fulfilments, "GET", "/v1/admin/fulfilments", query={"campaign_id": GIFTS})
+    assert listed["statusCode"] == 200, listed
+    rewards = {reward["kind"]: reward for reward in json.loads(listed["body"])["fulfilments"]}
+    cash = f"/v1/admin/fulfilments/{rewards['cash']['id']}"
+    assert _ask(fulfilments, "GET", cash)["statusCode"] == 200
+    assert _ask(fulfilments, "POST", f"{cash}/approve", {}, subject="somebody else")["statusCode"] == 200
+    assert _ask(fulfilments, "GET", "/v1/admin/queues")["statusCode"] == 200
+    for queue in ("holds", "fulfilments", "stream"):
+        cursor = None
+        while True:
+            body = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            answer = _ask(fulfilments, "POST", f"/v1/admin/queues/{queue}/redrive", body)
+            assert answer["statusCode"] == 200, answer
+            cursor = json.loads(answer["body"])["next"]
+            if cursor is None:
+                break
+    _report(fulfilments, rewards["cash"]["id"])
+
+
+def _report(fulfilments: Handler, reward_id: str) -> None:
+    at = int(time.time())
+    body = json.dumps({"status": "delivered", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))})
+    event = http_event(
+        "reserve_units",
+        raw_body=body,
+        headers={
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(at),
+            "webhook-signature": sign([SECRET.encode()], "msg_1", at, body.encode()),
+        },
+    )
+    del event["requestContext"]["authorizer"]
+    path = f"/v1/fulfilments/{reward_id}/receipts"
+    event["rawPath"], event["requestContext"]["http"] = path, {"method": "POST", "path": path}
+    answer = fulfilments(event, None)
+    assert answer["statusCode"] == 200, answer
+
+
+def _deliver() -> None:
+    _unnoted("dynamodb").update_item(  # the report said that it is there already
+        TableName="RewardTable",
+        Key={name: _reward("cash")[name] for name in ("pk", "sk")},
+        UpdateExpression="SET #status = :pending, pending_since = :now, time_limit_ms = :long",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={
+            ":pending": {"S": "pending"},
+            ":now": {"N": str(int(time.time() * 1000))},
+            ":long": {"N": "1000000"},
+        },
+    )
+    messages = [_message(_reward(kind)) for kind in ("physical", "digital", "cash")]
+    # what nobody can read is a dead letter at once
+    records = [_record(number, body) for number, body in enumerate([*messages, "nonsense"])]
+    answer = bootstrap.fulfilment_worker()({"Records": records}, _Context())
+    assert [failed["itemIdentifier"] for failed in answer["batchItemFailures"]] == ["message-0"], "nobody listens there"
+    assert decode_reward(_reward("digital")).status == "dispatched"
+    assert decode_reward(_reward("cash")).status == "dispatched"
+
+
+class _Context:
+    """What the worker asks Lambda."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 100_000
+
+
+def _let_claims_lapse() -> None:
+    """The prize still waits for its address, and nobody has time any more: the campaign's deadline was long ago."""
+    _rewrite(GIFTS, '"2099-02-01T00:00:00', '"2025-02-01T00:00:00')
+    item = _reward("physical")
+    late = {"status": {"S": "awaiting_address"}, "claim_until": {"N": "1"}, "tried": {"BOOL": False}}
+    gone = ("address", "lease_holder", "lease_until", "pending_since")
+    waiting = {name: value for name, value in (item | late).items() if name not in gone}
+    waiting["gsk"] = {"S": item["gsk"]["S"].replace("pending", "awaiting_address")}
+    _unnoted("dynamodb").put_item(TableName="RewardTable", Item=waiting)
+
+
+def _sweep_rewards() -> None:
+    assert bootstrap.reward_sweeper()({}, None)["rewards"] > 0
+    assert decode_reward(_reward("physical")).units_returned
+
+
+def _reward(kind: str) -> dict[str, Any]:
+    return next(item for item in _items("RewardTable") if item.get("kind") == {"S": kind})
+
+
+def _message(item: dict[str, Any]) -> str:
+    reward = decode_reward(item)
+    return dispatch_body(Dispatch(reward.id, reward.cycle, reward.sent))
+
+
+def _record(number: int, body: str) -> dict[str, Any]:
+    client = _unnoted("sqs")
+    queue = client.get_queue_url(QueueName="FulfilmentQueue")["QueueUrl"]
+    client.send_message(QueueUrl=queue, MessageBody=body)
+    received = client.receive_message(QueueUrl=queue)["Messages"][0]
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": received["ReceiptHandle"],
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+    }
+
+
+def _stream(items: list[dict[str, Any]], *keys: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventID": str(number),
+                "dynamodb": {
+                    "Keys": {key: item[key] for key in keys},
+                    "SequenceNumber": str(number),
+                    "NewImage": item,
+                },
+            }
+            for number, item in enumerate(items)
+        ]
+    }
+
+
 def _make_holds_due() -> None:
     """Shorten the campaign's holds to nothing: what was claimed a moment ago is due."""
-    client = _unnoted_client()
-    key = {"pk": {"S": f"CAMPAIGN#{CAMPAIGN}"}, "sk": {"S": "CONFIG"}}
+    _rewrite(CAMPAIGN, '"hold_seconds":30', '"hold_seconds":0')
+
+
+def _rewrite(campaign_id: str, old: str, new: str) -> None:
+    client = _unnoted("dynamodb")
+    key = {"pk": {"S": f"CAMPAIGN#{campaign_id}"}, "sk": {"S": "CONFIG"}}
     document = client.get_item(TableName="CampaignTable", Key=key)["Item"]["document"]["S"]
+    assert old in document
     client.update_item(
         TableName="CampaignTable",
         Key=key,
         UpdateExpression="SET document = :document",
-        ExpressionAttributeValues={":document": {"S": document.replace('"hold_seconds":30', '"hold_seconds":0')}},
+        ExpressionAttributeValues={":document": {"S": document.replace(old, new)}},
     )
 
 
-def _unnoted_client() -> Any:
-    return boto3.Session("testing", "testing", region_name="us-east-1").client("dynamodb")
+def _unnoted(service: str) -> Any:
+    session: Any = boto3.Session("testing", "testing", region_name="us-east-1")
+    return session.client(service)
+
+
+def _items(table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _unnoted("dynamodb").scan(TableName=table)["Items"]
+    return found
 
 
 def _some_shard() -> dict[str, Any]:
-    items = _unnoted_client().scan(TableName="StockTable")["Items"]
+    items = [item for item in _items("StockTable") if item["pk"]["S"].startswith(CAMPAIGN)]
     return next(item for item in items if any(len(name) > 4 and "." not in name for name in item))
 
 
-def _ask(handler: Handler, method: str, path: str, body: object = None) -> dict[str, Any]:
+def _ask(
+    handler: Handler,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    subject: str = "op",
+    scope: str = "operator",
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
     event = http_event(
-        "reserve_units", body=body, claims={"sub": "op", "scope": "operator"}, path={"campaign_id": CAMPAIGN}
+        "reserve_units", body=body, claims={"sub": subject, "scope": scope}, path={"campaign_id": CAMPAIGN}
     )
     event["rawPath"], event["requestContext"]["http"] = path, {"method": method, "path": path}
+    event["queryStringParameters"] = query or {}
     return handler(event, None)
 
 
-def _actions(api: str, params: dict[str, Any]) -> Calls:
-    if api == "TransactWriteItems":
-        return {
-            (f"dynamodb:{kind}Item", item["TableName"])
-            for each in params["TransactItems"]
-            for kind, item in each.items()
-        }
-    if api == "BatchGetItem":
-        return {("dynamodb:BatchGetItem", table) for table in params["RequestItems"]}
-    if "QueueUrl" in params:
-        return {(IAM_ACTIONS[api], params["QueueUrl"].rpartition("/")[2])}
-    return {(f"dynamodb:{api}", params["TableName"])}
+def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
+    """What IAM is asked for a call: the action, and the resource by its name in the template."""
+    match service, api:
+        case "dynamodb", "TransactWriteItems":
+            return {
+                (f"dynamodb:{kind}Item", item["TableName"])
+                for each in params["TransactItems"]
+                for kind, item in each.items()
+            }
+        case "dynamodb", "BatchGetItem":
+            return {("dynamodb:BatchGetItem", table) for table in params["RequestItems"]}
+        case "dynamodb", _:
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            return {(f"dynamodb:{api}", params["TableName"] + index)}
+        case "sqs", _:
+            queue = params["QueueUrl"].rpartition("/")[2]
+            return {(IAM_ACTIONS.get(api, f"sqs:{api}"), PARTNER_QUEUES if queue == PARTNER_QUEUE else queue)}
+        case "kms", _:
+            return {(f"kms:{api}", "AddressKey")}
+        case "secretsmanager", _:
+            assert params["SecretId"].startswith("brandday/")
+            return {(f"secretsmanager:{api}", SECRETS)}
+        case "sesv2", _:
+            return {(f"ses:{api}", SENDER)}
+        case _:
+            raise AssertionError(f"{service} {api}")
 
 
 def _allowed(function: str) -> Calls:
     return {
-        (action, str(statement["Resource"].value).removesuffix(".Arn"))
+        (action, _name(resource))
         for statement in _statements(_resources()[function])
         for action in statement["Action"]
+        for resource in _listed(statement["Resource"])
     }
 
 
+def _listed(resource: Any) -> list[Any]:
+    """The resources of a statement: one, or a list; !Sub with a list of its own is one."""
+    is_list = isinstance(resource, CommentedSeq) and resource.tag.value is None
+    return list(resource) if is_list else [resource]
+
+
+def _name(resource: Any) -> str:
+    """A resource as `_actions` calls it."""
+    text = str(resource[0] if isinstance(resource, list) else resource.value)
+    if text == "PartnerQueueArns":
+        return PARTNER_QUEUES
+    if ":identity/" in text:
+        return SENDER
+    if text.endswith(":secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:brandday/*"):
+        return SECRETS
+    return text.replace("${", "").replace("}", "").replace(".Arn", "")
+
+
 def _statements(function: Any) -> Any:
-    return [statement for policy in function["Properties"]["Policies"] for statement in policy["Statement"]]
+    statements = [statement for policy in function["Properties"]["Policies"] for statement in policy["Statement"]]
+    # !If [condition, statement, nothing]: what is allowed if there is something to allow
+    return [each[1] if isinstance(each, list) else each for each in statements]
 
 
 def _resources() -> Any:

@@ -158,3 +158,18 @@ def test_a_count_that_a_busy_database_does_not_take_is_let_go() -> None:
 
     assert environment.ask("partner") == Permit()
     assert store.breakers == {}
+
+
+def test_failures_between_successes_do_not_add_up_however_many_environments_there_are() -> None:
+    # a partner who fails every fifth delivery; no environment meets two failures in a row
+    store, clock = MemoryBreakers(), SettableClock(NOW)
+    environments = [CircuitBreakers(store, clock) for _ in range(50)]
+    for turn in range(10):
+        for number, environment in enumerate(environments):
+            permit = environment.ask("partner")
+            assert isinstance(permit, Permit), f"left alone in turn {turn}"
+            environment.tell("partner", permit, is_down=turn > 0 and (turn + number) % 5 == 0)
+    # one who answers nobody is left alone soon after everybody has met it once
+    for number in range(50 + RULES.failures):
+        environments[number % 50].tell("partner", Permit(), is_down=True)
+    assert isinstance(CircuitBreakers(store, clock).ask("partner"), Wait)

@@ -264,6 +264,20 @@ def test_a_missing_secret_is_waited_for() -> None:
     assert _one(world).outcome == "accepted"
 
 
+def test_trouble_of_our_own_does_not_make_a_dead_partner_look_alive() -> None:
+    world = _world(hangs)
+    for number in range(6):
+        world.reward(number)
+    for number in range(5):
+        _one(world, number=number)
+    world.clock.advance(30_000)
+    world.outside.secrets = {}
+
+    assert _one(world, number=5).outcome == "put_off"  # as the probe
+
+    assert _one(world, number=5).outcome == "breaker_open"
+
+
 def test_a_failure_somebody_else_recorded_is_seen_to_after_a_minute_and_once() -> None:
     world = _world()
     reward = world.reward()

@@ -199,6 +199,17 @@ def test_the_claim_deadline_is_the_first_moment_that_is_too_late() -> None:
         backend.manager().give_address("ann", reward_id, WORK)
 
 
+def test_a_deadline_that_was_put_off_gives_more_time() -> None:
+    backend, reward_id = _won()
+    backend.change(fulfilment=replace(backend.campaign.fulfilment, claim_until=CLAIM_UNTIL + 1))
+    backend.clock.now = CLAIM_UNTIL
+
+    manager = backend.manager()
+    assert manager.get("ann", reward_id).reward.claim_until == CLAIM_UNTIL + 1
+    assert manager.list("ann", 1, None).items[0].reward.claim_until == CLAIM_UNTIL + 1
+    assert manager.give_address("ann", reward_id, HOME).reward.status is RewardStatus.PENDING
+
+
 def test_what_needs_no_address_takes_none() -> None:
     backend, reward_id = _won(RewardKind.DIGITAL)
 

@@ -418,10 +418,10 @@ def test_a_busy_database_leaves_the_dead_letters() -> None:
 
 
 def test_a_call_answers_in_time_and_goes_on_where_it_stood(desk: RewardDesk) -> None:
-    ids = failed(desk, 6)
-    desk.tap.before = lambda name: desk.clock.advance(BUDGET_MS) if name == "rewards.in_status" else None
-    pages = list(walk(desk.operate(), QueueName.FULFILMENTS, limit=2))
-    assert len(pages) > 3
+    ids = failed(desk, 25)
+    desk.tap.after = lambda name: desk.clock.advance(BUDGET_MS // 10) if name == "acts.save" else None
+    pages = list(walk(desk.operate(), QueueName.FULFILMENTS))
+    assert [page.redriven for page in pages] == [10, 10, 5]
     assert {desk.reward(reward_id).status for reward_id in ids} == {RewardStatus.PENDING}
 
 

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from brandday_local.deploy import Deployment
-from brandday_local.restore import Authorizer, RestoreError, Route, authorizers_of, resolver, routes_of
+from brandday_local.restore import (
+    Authorizer,
+    RestoreError,
+    Route,
+    authorizers_of,
+    resolver,
+    restore_scaling,
+    routes_of,
+)
 
 FUNCTION = {"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/x/${Shop.Arn}/invocations"}
 
@@ -69,3 +77,28 @@ def test_what_cannot_be_restored_stops_the_start() -> None:
         routes_of(two_authorizers)
     with pytest.raises(RestoreError, match="only JWT"):
         authorizers_of(other_authorizer)
+
+
+class Mappings:
+    """Event source mappings of an emulator that keeps what it is told, or forgets it."""
+
+    def __init__(self, *, forgets: bool = False) -> None:
+        self.functions = self
+        self._forgets = forgets
+        self._scaling: dict[str, int] = {}
+
+    def update_event_source_mapping(self, *, UUID: str, ScalingConfig: dict[str, int]) -> None:  # noqa: N803
+        del UUID
+        self._scaling = {} if self._forgets else ScalingConfig
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
+        return {"UUID": UUID, "ScalingConfig": self._scaling}
+
+
+def test_a_limit_that_came_as_a_text_is_set_as_a_number_or_stops_the_start() -> None:
+    emulator: Any = Mappings()
+    restore_scaling("mapping-1", {"MaximumConcurrency": "4"}, emulator)
+    assert emulator.get_event_source_mapping(UUID="mapping-1")["ScalingConfig"] == {"MaximumConcurrency": 4}
+    forgetful: Any = Mappings(forgets=True)
+    with pytest.raises(RestoreError, match="the template says 4"):
+        restore_scaling("mapping-1", {"MaximumConcurrency": "4"}, forgetful)

@@ -10,7 +10,7 @@ from brandday.domain.money import Money
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.reward import Reward, RewardStatus
 from brandday.domain.reward_id import parse_reward_id
-from brandday.domain.reward_rules import CLAIM_GRACE_MS, newly_confirmed, reward_of
+from brandday.domain.reward_rules import CLAIM_GRACE_MS, newly_confirmed, reward_of, with_deadline
 from brandday.domain.shard import CANCELLED, CONFIRMED, HELD, POINTER, Entry, Shard, encode_record, restock_mark
 from brandday.domain.stock import Claim, ClaimRef
 from tests.fakes.backend import CLOSES, OPENS, SALE, sale
@@ -98,6 +98,17 @@ def test_who_is_told_after_the_deadline_has_a_day_to_say_where_it_goes() -> None
     assert _reward(prizes(), now=CLAIM_UNTIL - 1).claim_until == CLAIM_UNTIL
     assert _reward(prizes(), now=CLAIM_UNTIL).claim_until == CLAIM_UNTIL + CLAIM_GRACE_MS
     assert CLAIM_UNTIL > CLOSES
+
+
+def test_a_deadline_that_is_put_off_holds_for_all_and_one_that_is_brought_forward_for_new_ones_only() -> None:
+    reward = _reward(prizes())
+    later, sooner = (replace(FULFILMENT, claim_until=CLAIM_UNTIL + change) for change in (1, -1))
+
+    assert with_deadline(reward, later).claim_until == CLAIM_UNTIL + 1
+    for same in (sooner, FULFILMENT, Fulfilment()):
+        assert with_deadline(reward, same) == reward
+    digital = _reward(prizes(RewardKind.DIGITAL))
+    assert with_deadline(digital, later) == digital
 
 
 # --- which claims are new sales ---

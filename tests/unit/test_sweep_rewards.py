@@ -82,6 +82,19 @@ def test_a_prize_with_an_address_stays_with_its_winner() -> None:
     assert backend.counts() == (3, 0, 1)
 
 
+def test_a_deadline_that_was_put_off_is_waited_for() -> None:
+    backend = _unclaimed()
+    backend.change(fulfilment=replace(FULFILMENT, claim_until=CLAIM_UNTIL + MINUTE_MS))
+    sweep = backend.reward_sweeper()
+    backend.clock.now = CLAIM_UNTIL
+    sweep()
+    assert backend.reward(_only(backend)).status is RewardStatus.AWAITING_ADDRESS
+
+    backend.clock.advance(MINUTE_MS)
+    sweep()
+    assert backend.reward(_only(backend)).status is RewardStatus.FORFEITED
+
+
 def test_all_units_of_a_reward_go_back() -> None:
     backend = RewardBackend(prizes())
     backend.win("ann", quantity=2)
@@ -307,6 +320,20 @@ def test_a_campaign_whose_tables_are_too_busy_does_not_keep_the_others_waiting()
     asked = _asked(backend)
     assert sweep({}, None) == {"rewards": 0}
     assert _asked(backend) == asked + 4, "the busy one is looked at again at once, the other one is not"
+
+
+def test_a_campaign_that_breaks_the_sweeper_comes_after_the_others_the_next_time() -> None:
+    backend = _unclaimed()
+    _add_campaign(backend, "a-broken-one")
+    backend.clock.now = CLAIM_UNTIL
+    sweep = backend.reward_sweeper()
+
+    with failing(backend.tap, "rewards.owing", LookupError()), pytest.raises(LookupError):
+        sweep()
+    backend.clock.advance(MINUTE_MS)
+    sweep()
+
+    assert backend.reward(_only(backend)).units_returned
 
 
 def test_a_question_that_fails_does_not_keep_the_other_questions_waiting() -> None:

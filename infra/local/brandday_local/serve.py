@@ -8,7 +8,7 @@ from rich.text import Text
 
 from brandday_local.examples import put_on_sale, something_to_buy
 from brandday_local.processes import alive
-from brandday_local.stack import LocalStack
+from brandday_local.stack import RECEIVER_PORT, LocalStack
 from brandday_local.steps import console, step
 
 LOOK_EVERY_SECONDS = 0.5
@@ -44,8 +44,13 @@ def show_how_to_use(stack: LocalStack) -> None:
     show("API", stack.api_url)
     show("A shopper's token", shopper)
     show("An operator's token", stack.token("local-operator", "operator"))
+    show("A second operator's, who may approve what the first one applied", stack.token("second-operator", "operator"))
     show("Buy something", reserve_with_curl(stack, shopper))
     show("A partner, and what it received", stack.receiver_url)
+    if not stack.receiver_url.endswith(f":{RECEIVER_PORT}"):
+        show(
+            "Port taken", f"The examples deliver to port {RECEIVER_PORT}, which is somebody else's; change their URLs."
+        )
     show("Steer it", ".venv/bin/brandday --help")
     console.print("\n[bold green]Serving.[/bold green] Ctrl-C stops everything.")
 

@@ -275,7 +275,7 @@ def reward_issuer() -> Handler:
     tables = _Rewards()
     pool = ThreadPoolExecutor(REWARDS_AT_ONCE)  # a batch may hold a thousand sales, and a client has ten connections
     issue = IssueRewards(LiveCampaigns(tables.campaigns, now_ms), tables.rewards, now_ms, each=pool.map)
-    return build_handler(issue, read_change)
+    return build_handler(issue, read_change, done="issued")
 
 
 def reward_dispatcher() -> Handler:

@@ -177,11 +177,11 @@ def _ask(
     connection.auto_open = 0  # never connects by itself
     host = address.origin.partition("://")[2]
     connection.request("POST", address.target, body, {"Host": host, "Connection": "close", **headers})
-    answer = connection.getresponse()
-    if watch.is_over:  # to http.client, a head that was cut short is one without further headers
-        raise TimeoutError
-    told = {name.lower(): value for name, value in answer.getheaders()}
-    return HttpAnswer(answer.status, told, _beginning(answer).decode("utf-8", "replace"))
+    with contextlib.closing(connection), connection.getresponse() as answer:
+        if watch.is_over:  # to http.client, a head that was cut short is one without further headers
+            raise TimeoutError
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return HttpAnswer(answer.status, told, _beginning(answer).decode("utf-8", "replace"))
 
 
 def _beginning(answer: http.client.HTTPResponse) -> bytes:

@@ -37,6 +37,7 @@ type Item = Mapping[str, Any]
 """An item as boto3's low-level client gives it: {"version": {"N": "3"}}."""
 
 _IN_KEYS = frozenset(("id", "owner", "campaign_id"))
+_MAX_KEY = 200
 _STORED = tuple(field.name for field in fields(Reward) if field.name not in _IN_KEYS and field.name != "lease")
 
 
@@ -235,4 +236,6 @@ def _read_cursor(text: str, *kinds: type) -> list[Any]:
         raise ValueError("not a cursor") from error
     if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds) or "" in parts:
         raise ValueError("not a cursor")
+    if any(isinstance(part, str) and not (part.isascii() and len(part) <= _MAX_KEY) for part in parts):
+        raise ValueError("no key of ours")  # DynamoDB would take it for a mistake of the code
     return parts

@@ -1,7 +1,8 @@
 """Secrets from Secrets Manager, remembered for five minutes, the previous value beside the current one.
 
 A secret is changed by storing a new value; Secrets Manager keeps the old one as AWSPREVIOUS until the next change. Both
-are live: we sign with both and accept both, so partner and backend need not change in the same second.
+are live: we sign with both and accept both, so partner and backend need not change in the same second. A partner
+keeps the old value for as long as we may not know of the new one: the five minutes.
 
 Powertools' own `SecretsProvider` remembers values by name alone and would give one stage for the other, and asks again
 each time for a stage that is not there. This provider, of the same kind, remembers both stages as one value.

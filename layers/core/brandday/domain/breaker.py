@@ -40,6 +40,10 @@ class Breaker:
         """Whether deliveries may pass."""
         return self.openings == 0
 
+    def cleared(self) -> Breaker:
+        """Return it closed, with nothing counted, under the same version."""
+        return Breaker(version=self.version)
+
     def at_version(self, version: int) -> Breaker:
         """Return it as it is stored under another version."""
         return replace(self, version=version)
@@ -85,7 +89,7 @@ def failed(breaker: Breaker, now: int, rules: BreakerRules, *, probing: bool) ->
 
 def succeeded(breaker: Breaker) -> Breaker | None:
     """Return the breaker after a delivery got an answer, whoever it was; None if that changes nothing."""
-    return None if breaker.is_closed and breaker.failures == 0 else Breaker(version=breaker.version)
+    return None if breaker.is_closed and breaker.failures == 0 else breaker.cleared()
 
 
 def _open(breaker: Breaker, now: int, rules: BreakerRules) -> Breaker:

@@ -242,7 +242,8 @@ def report(reward: Reward, told: Report, at: int, now: int) -> Reward | None:
     known = (-1, False)
     if reward.reported_at is not None:
         known = (reward.reported_at, reward.status is not RewardStatus.DELIVERED)
-    if reward.status not in _TOLD_OF or (at, told is Report.RETURNED) <= known:
+    asked_again = reward.tried and reward.status is RewardStatus.AWAITING_ADDRESS
+    if not (asked_again or reward.status in _TOLD_OF) or (at, told is Report.RETURNED) <= known:
         return None
     reported = replace(reward, reported_at=at, address=None)
     return _to(reported, RewardStatus(told), now)

@@ -1,6 +1,7 @@
 """Which reward a shopper's claim becomes; pure, and the same however often it is asked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from brandday.domain.campaign import Campaign
 from brandday.domain.fulfilment import HOUR_MS, ORDERED, Fulfilment, RewardKind, RewardTerms
@@ -68,6 +69,13 @@ def claim_deadline(fulfilment: Fulfilment, now: int) -> int | None:
     if fulfilment.claim_until is None or now < fulfilment.claim_until:
         return fulfilment.claim_until
     return now + CLAIM_GRACE_MS
+
+
+def with_deadline(reward: Reward, fulfilment: Fulfilment) -> Reward:
+    """Return a reward with the campaign's claim deadline, if that was put off since; one that was promised stays."""
+    if reward.claim_until is None or fulfilment.claim_until is None or fulfilment.claim_until <= reward.claim_until:
+        return reward
+    return replace(reward, claim_until=fulfilment.claim_until)
 
 
 def needs_approval(terms: RewardTerms, quantity: int, fulfilment: Fulfilment) -> bool:

@@ -1,4 +1,10 @@
-"""Asks the breaker of a destination before each delivery and tells it afterwards; remembers it for a moment."""
+"""Asks the breaker of a destination before each delivery and tells it afterwards; remembers it for a moment.
+
+A success is written only where failures are known of, so a destination that is well costs no writes. But then failures
+of several environments, each between successes of its own, would add up as if they came in a row, and a partner who
+answers four times of five would be left alone. So a failure that follows a success of the same environment begins the
+count anew.
+"""
 
 from typing import NamedTuple
 
@@ -34,6 +40,7 @@ class CircuitBreakers:
         self._now = now
         self._rules = rules or BreakerRules()
         self._views: dict[str, tuple[int, Breaker]] = {}
+        self._went_well: set[str] = set()
 
     def ask(self, destination: str) -> Permit | Wait:
         """Return whether something may be delivered to a destination now."""
@@ -61,8 +68,14 @@ class CircuitBreakers:
 
     def _tell(self, destination: str, permit: Permit, is_down: bool) -> None:
         breaker = self._views[destination][1] if destination in self._views else self._look(destination)
+        anew = is_down and destination in self._went_well
+        (self._went_well.discard if is_down else self._went_well.add)(destination)
         for _ in range(MAX_RACES):
-            after = failed(breaker, self._now(), self._rules, probing=permit.probing) if is_down else succeeded(breaker)
+            if is_down:
+                counted = breaker.cleared() if anew and breaker.is_closed else breaker
+                after = failed(counted, self._now(), self._rules, probing=permit.probing)
+            else:
+                after = succeeded(breaker)
             if after is None or self._save(destination, breaker, after):
                 return
             breaker = self._look(destination)
@@ -80,5 +93,7 @@ class CircuitBreakers:
         self._views.pop(destination, None)
         self._views[destination] = (self._now(), breaker)
         if len(self._views) > KEEP:
-            del self._views[next(iter(self._views))]
+            oldest = next(iter(self._views))
+            del self._views[oldest]
+            self._went_well.discard(oldest)
         return breaker

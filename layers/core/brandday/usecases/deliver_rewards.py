@@ -161,7 +161,8 @@ class DeliverRewards:
         parcel = Parcel(reward.delivery_id, reward.created_at, data)
         verdict = route.connector.deliver(parcel, route.options, self._tools, self._now())
         recorded = self._record(reward.id, holder, verdict)
-        self._breakers.tell(route.destination, permit, is_down=isinstance(verdict, TryLater) and verdict.is_down)
+        if not isinstance(verdict, TryLater) or verdict.is_down:  # other trouble tells nothing of the destination
+            self._breakers.tell(route.destination, permit, is_down=isinstance(verdict, TryLater))
         tried = Handled("", None, route.destination, leased.attempts)
         match verdict:
             case Accepted():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from brandday.domain.campaign import Campaign
 from brandday.domain.errors import (
     CampaignNotFound,
     FieldError,
@@ -16,6 +17,7 @@ from brandday.domain.errors import (
 from brandday.domain.layout import shopper_name
 from brandday.domain.reward import Reward, give_address
 from brandday.domain.reward_id import parse_reward_id
+from brandday.domain.reward_rules import with_deadline
 from brandday.domain.reward_view import RewardView
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.ports import Clock
@@ -73,7 +75,7 @@ class ManageRewards:
             page = self._rewards.of_owner(owner, limit=limit, after=after)
         except ValueError:
             raise ValidationFailed(errors=[FieldError("query:after", "not_a_cursor")]) from None
-        return RewardViews(tuple(map(self._view, page.rewards)), page.next)
+        return RewardViews(tuple(self._view(self._current(reward)) for reward in page.rewards), page.next)
 
     def get(self, shopper_id: str, reward_id: str) -> RewardView:
         """Return the shopper's reward as it is now."""
@@ -109,15 +111,24 @@ class ManageRewards:
         reward = self._rewards.get(reward_id)
         if reward is None:
             raise RewardNotFound
-        return reward
+        return self._current(reward)
+
+    def _current(self, reward: Reward) -> Reward:
+        """The reward with the deadline that its campaign gives it now."""
+        campaign = self._campaign(reward)
+        return reward if campaign is None else with_deadline(reward, campaign.fulfilment)
 
     def _view(self, reward: Reward) -> RewardView:
         return RewardView(reward, self._title(reward))
 
     def _title(self, reward: Reward) -> Mapping[str, str]:
         """What the SKU is called now; a campaign that is gone leaves nothing but its name."""
-        try:
-            sku = self._campaigns.get(reward.campaign_id).campaign.sku(reward.sku)
-        except CampaignNotFound:
-            sku = None
+        campaign = self._campaign(reward)
+        sku = None if campaign is None else campaign.sku(reward.sku)
         return {"en": reward.sku} if sku is None else sku.title
+
+    def _campaign(self, reward: Reward) -> Campaign | None:
+        try:
+            return self._campaigns.get(reward.campaign_id).campaign
+        except CampaignNotFound:
+            return None

@@ -45,6 +45,7 @@ APPLY: Final = "apply"
 
 _TRIES: Final = 5
 _LETTERS: Final = 10
+_REWARDS_PER_STEP: Final = 10
 _SHARDS_PER_STEP: Final = 5
 _SEPARATOR: Final = "~"
 
@@ -237,7 +238,7 @@ class OperateRewards:
             if campaign_id is None:
                 walk = walk.at(phase="letters", campaign=None)
                 break
-            room = page.limit - looked_at
+            room = min(_REWARDS_PER_STEP, page.limit - looked_at)
             if room <= 0 or self.now() >= page.until:
                 return Redriven(looked_at, len(redriven), rewards=tuple(redriven), next=walk.text())
             try:

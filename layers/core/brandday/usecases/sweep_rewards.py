@@ -25,6 +25,7 @@ from brandday.domain.reward import (
     send_again,
     units_returned,
 )
+from brandday.domain.reward_rules import with_deadline
 from brandday.domain.stock import LostRace
 from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
@@ -183,13 +184,14 @@ class SweepRewards:
 
     def _forfeit(self, look: _Look, seen: Reward) -> None:
         look.is_moving = True
-        if seen.claim_until is None:
+        fulfilment, now = look.live.campaign.fulfilment, self._now()
+        claim_until = with_deadline(seen, fulfilment).claim_until
+        if claim_until is None:
             return
-        now = self._now()
-        if now < seen.claim_until:
-            look.next_at = min(look.next_at, seen.claim_until)
+        if now < claim_until:
+            look.next_at = min(look.next_at, claim_until)
             return
-        after = self._change(look, seen, lambda reward: forfeit(reward, now))
+        after = self._change(look, seen, lambda reward: forfeit(with_deadline(reward, fulfilment), now))
         if after is not None and after.owes_units:
             self._give_back(look, after)
 
