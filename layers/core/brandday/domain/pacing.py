@@ -60,6 +60,10 @@ class PrizePace:
         """How many units in `shard` have a time that has not come at `at`."""
         return self._of_shard(self.released(at), self.stock, shard)
 
+    def shard_of(self, unit: int) -> int:
+        """Where a unit (from 0) lives."""
+        return (int(self.slot, 36) * _SLOT_STRIDE + unit) % self.shards
+
     def share_in(self, shard: int, day: int) -> int | None:
         """How many units may leave `shard` on a day (from 0); None without a cap per day."""
         return None if self.per_day is None else self._of_shard(day * self.per_day, (day + 1) * self.per_day, shard)

@@ -103,7 +103,7 @@ def claim(
             (home,) = yield Read((request.home,), True)
     for _ in range(MAX_RACES):
         record = decode_record(home.records.get(request.name))
-        standing = yield from _standing(request.name, record, home.number, terms, request.now)
+        standing = yield from find_claims(request.name, record, home.number, terms, request.now)
         decided = judge(request, standing, terms)
         if decided is not None:
             return decided
@@ -151,7 +151,7 @@ def _look_elsewhere(
     return None
 
 
-def _standing(name: str, record: Sequence[Entry], home: int, terms: Terms, now: int) -> Protocol[tuple[Claim, ...]]:
+def find_claims(name: str, record: Sequence[Entry], home: int, terms: Terms, now: int) -> Protocol[tuple[Claim, ...]]:
     """Return all claims that a home record stands for, following its pointers.
 
     What could still change behind a pointer is settled first: a hold that is due is marked, and a claim that is

@@ -39,6 +39,8 @@ class IssueRewards:
                 live = self._campaigns.get(change.campaign_id)
             except CampaignNotFound:
                 continue  # a shard without a campaign has no terms; the audit would name it
+            if live.campaign.lottery is not None:
+                continue  # a win becomes a reward when the entry says so: see issue_wins
             for owner, claim in newly_confirmed(change.before, change.after):
                 reward = reward_of(live.campaign, live.layout, owner, claim, self._now())
                 wanted[reward.id] = reward

@@ -14,6 +14,7 @@ from brandday.domain.errors import (
     SoldOut,
     TemporarilyOverloaded,
     ValidationFailed,
+    WrongMechanic,
 )
 from brandday.domain.layout import home_shard
 from brandday.domain.protocols import claim
@@ -98,6 +99,8 @@ class ReserveUnits:
         """
         live = self._campaigns.get(campaign_id)
         now = self._now()
+        if live.campaign.lottery is not None:
+            raise WrongMechanic(mechanic=live.campaign.mechanic)
         wanted = live.campaign.sku(sku)
         if wanted is None:
             raise ValidationFailed(errors=[FieldError("/sku", "unknown_sku")])

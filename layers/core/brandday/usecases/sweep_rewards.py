@@ -12,8 +12,10 @@ index (four questions, 16 parts; 32 read units) every 15 minutes, and every hour
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from brandday.domain.entrant import parse_entry_id
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.fulfilment import HOUR_MS
+from brandday.domain.lottery import Mode
 from brandday.domain.protocols import take_back
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.reward import (
@@ -31,6 +33,7 @@ from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Campaigns, Clock, Stock
 from brandday.usecases.reward_ports import Page, Rewards
+from brandday.usecases.settle_entries import ReturnPrizes
 
 SILENT_MS = HOUR_MS
 """How long nothing was heard of a message until another one is sent."""
@@ -76,12 +79,21 @@ type _Answer = Callable[[_Look, Reward], None]
 class SweepRewards:
     """Forfeits, gives back, sends again, gives up and forgets, whatever is due, in all campaigns."""
 
-    def __init__(self, campaigns: LiveCampaigns, index: Campaigns, rewards: Rewards, stock: Stock, now: Clock) -> None:
+    def __init__(
+        self,
+        campaigns: LiveCampaigns,
+        index: Campaigns,
+        rewards: Rewards,
+        stock: Stock,
+        now: Clock,
+        return_prize: ReturnPrizes | None = None,
+    ) -> None:
         self._campaigns = campaigns
         self._index = index
         self._rewards = rewards
         self._stock = stock
         self._now = now
+        self._return_prize = return_prize
         self._next_at: dict[str, int] = {}
         self._cursors: dict[tuple[str, str], str] = {}
 
@@ -169,18 +181,34 @@ class SweepRewards:
         no need to read the reward again before.
         """
         look.is_moving = True
-        source = parse_reservation_id(seen.source)
-        if source is None:
+        give_back = self._way_back(look.live, seen.source)
+        if give_back is None:
             return
         now = self._now()
         if now < look.live.units_return_at:  # environments still count on it that none comes back
             look.next_at = min(look.next_at, look.live.units_return_at)
             return
-        outcome = drive(take_back(source[1], look.live.terms, now), self._stock, source[0])
-        if isinstance(outcome, LostRace):
-            look.next_at = now
-        else:  # of a claim that is missing nothing is left, because its units went back long ago
+        if give_back(now):
             self._change(look, seen, units_returned)
+        else:
+            look.next_at = now
+
+    def _way_back(self, live: LiveCampaign, source: str) -> Callable[[int], bool] | None:
+        """Return what gives the units of a reward back, and tells whether it is done; None if they came from nowhere.
+
+        Of a claim that is missing nothing is left, because its units went back long ago.
+        """
+        entry, reservation = parse_entry_id(source), parse_reservation_id(source)
+        if reservation is not None:
+            campaign_id, claim = reservation
+            return lambda now: (
+                not isinstance(drive(take_back(claim, live.terms, now), self._stock, campaign_id), LostRace)
+            )
+        lottery = live.campaign.lottery
+        if entry and self._return_prize and lottery and lottery.mode is Mode.INSTANT:  # a draw's have reserves
+            return_prize, (_, entrant, number) = self._return_prize, entry
+            return lambda now: return_prize(live, entrant, number, now)
+        return None
 
     def _forfeit(self, look: _Look, seen: Reward) -> None:
         look.is_moving = True
