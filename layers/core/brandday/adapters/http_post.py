@@ -21,7 +21,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from brandday.connectors.port import AddressRefused, HttpAnswer, NoAnswer
 from brandday.connectors.web_address import WebAddress, is_outside, is_public, parse_web_address
@@ -56,6 +56,15 @@ class HttpPost:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_ms: int) -> HttpAnswer:
         """Send a request and return the answer; raises NoAnswer or AddressRefused."""
+        return self._send("POST", url, headers, body, timeout_ms)
+
+    def get(self, url: str, timeout_ms: int) -> HttpAnswer:
+        """Ask for a document and return the answer; raises NoAnswer or AddressRefused."""
+        return self._send("GET", url, {}, None, timeout_ms)
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_ms: int
+    ) -> HttpAnswer:
         address = self._parse(url)
         watch = _Watch(timeout_ms)
         addresses = self._addresses(address, watch)
@@ -64,7 +73,7 @@ class HttpPost:
             watch.connect(addresses, address.port) as plain,
             self._secure(plain, address) as connected,
         ):
-            return _ask(connected, address, headers, body, watch)
+            return _ask(connected, address, _Request(method, headers, body), watch)
 
     def _parse(self, url: str) -> WebAddress:
         try:
@@ -169,14 +178,19 @@ def _end(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _ask(
-    connected: socket.socket, address: WebAddress, headers: Mapping[str, str], body: bytes, watch: _Watch
-) -> HttpAnswer:
+class _Request(NamedTuple):
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+def _ask(connected: socket.socket, address: WebAddress, request: _Request, watch: _Watch) -> HttpAnswer:
     connection = http.client.HTTPConnection(address.host, address.port)
     connection.sock = connected
     connection.auto_open = 0  # never connects by itself
     host = address.origin.partition("://")[2]
-    connection.request("POST", address.target, body, {"Host": host, "Connection": "close", **headers})
+    headers = {"Host": host, "Connection": "close", **request.headers}
+    connection.request(request.method, address.target, request.body, headers)
     with contextlib.closing(connection), connection.getresponse() as answer:
         if watch.is_over:  # to http.client, a head that was cut short is one without further headers
             raise TimeoutError

@@ -63,6 +63,16 @@ def seed_key(campaign_id: str) -> str:
     return f"SEED#{campaign_id}"
 
 
+def draw_key(campaign_id: str) -> str:
+    """CampaignTable pk of what was sealed and drawn; the sk is the name of the part."""
+    return f"DRAW#{campaign_id}"
+
+
+def draw_count_key(what: str) -> str:
+    """CampaignTable sk of how many of something are done in a draw; no part's name begins like this."""
+    return f"count#{what}"
+
+
 def trail_key(campaign_id: str) -> str:
     """CampaignTable pk of a campaign's audit trail."""
     return f"TRAIL#{campaign_id}"

@@ -35,6 +35,11 @@ MAX_VERSIONS = 63
 MAX_MOMENTS = 10_000
 """Units of one prize with winning moments: environments compute the times of all of them."""
 
+MAX_PLACES = 100_000
+"""Units and reserves of a draw: its ranking is held in memory twice (60 MB), and each unit is handed out by two writes,
+so that those of the largest draw are with their winners within the hour.
+"""
+
 CHANGE_LEAD_MS = 2000
 """From writing a new table version to its coming into force; more than config may be old when it is written on."""
 
@@ -328,6 +333,8 @@ def problems(lottery: Lottery, starts_at: int, ends_at: int) -> Iterator[tuple[s
         yield "draw", "belongs to the mode draw, and to no other"
     if lottery.draw is not None and lottery.draw.at < ends_at:
         yield "draw.at", "must not be before the end"
+    if lottery.draw is not None and sum(prize.stock for prize in lottery.prizes) + lottery.draw.reserves > MAX_PLACES:
+        yield "prizes", f"are more than {MAX_PLACES} units together with the reserves of the draw"
     if lottery.mode is Mode.DRAW and (lottery.pity or lottery.consolation):
         yield "mode", "a draw has neither pity nor consolation"
     if lottery.mode is Mode.INSTANT and not any(_is_winnable(prize, lottery) for prize in lottery.prizes):
