@@ -49,7 +49,7 @@ def won_reward(campaign: Campaign, prize: Sku, source: str, *, owner: str, sub: 
         status_at=now,
         time_limit_ms=fulfilment.time_limit_ms,
         shopper_id=sub,
-        claim_until=claim_deadline(fulfilment, now) if terms.kind.needs_address else None,
+        claim_until=_claim_until(campaign, now) if terms.kind.needs_address else None,
     )
     return begin(
         won,
@@ -57,3 +57,14 @@ def won_reward(campaign: Campaign, prize: Sku, source: str, *, owner: str, sub: 
         needs_approval=needs_approval(terms, 1, fulfilment),
         has_connector=terms.kind in fulfilment.by_kind or terms.kind is not RewardKind.ORDER,
     )
+
+
+def _claim_until(campaign: Campaign, now: int) -> int | None:
+    """Until when a prize can be claimed that is won at `now`. Reserves move up when the deadline of the winners has
+    passed, and have the time that the draw gives them.
+    """
+    draw = None if campaign.lottery is None else campaign.lottery.draw
+    deadline = claim_deadline(campaign.fulfilment, now)
+    if draw is None or deadline is None or deadline == campaign.fulfilment.claim_until:
+        return deadline
+    return now + draw.reserve_claim_ms
