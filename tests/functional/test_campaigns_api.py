@@ -56,6 +56,7 @@ CAMPAIGN_FIELDS = {
             "availability": "available",
         },
     ],
+    "lottery": None,
 }
 
 

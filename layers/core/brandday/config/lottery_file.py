@@ -122,7 +122,7 @@ class LotteryFile(CampaignFile):
     def _is_soon_enough(cls, text: str, info: ValidationInfo) -> str:
         window = _window({**info.data, "ends_at": text})
         if window is not None and window[1] - window[0] > MAX_DAYS * DAY_MS:
-            raise refuse("too_long", f"is more than {MAX_DAYS} days after starts_at; declare several lotteries")
+            raise refuse("lasts_too_long", f"is more than {MAX_DAYS} days after starts_at; declare several lotteries")
         return text
 
     @field_validator("prizes")

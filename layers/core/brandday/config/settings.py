@@ -84,6 +84,19 @@ class RewardSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LotterySettings:
+    """What the functions of lotteries need besides: the table of entries."""
+
+    entry_table: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raises SettingMissing naming the variable."""
+        env = os.environ if environ is None else environ
+        return cls(entry_table=_required(env, "ENTRY_TABLE"))
+
+
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:

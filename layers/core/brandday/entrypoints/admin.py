@@ -26,6 +26,7 @@ from brandday.domain.errors import (
     RestockConflict,
     ValidationFailed,
 )
+from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import Change, TrailEntry
 from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
@@ -92,12 +93,48 @@ class CampaignLine(BaseModel):
         return cls(**_line(sight.campaign, sight.state))
 
 
+class TableRecord(BaseModel):
+    """One version of a lottery's odds, as exact fractions by prize; in force from `since` on."""
+
+    version: int
+    since: str
+    odds: dict[str, str]
+    hash: Annotated[str, Field(description="SHA-256, in hex, of the version as it is published.")]
+
+
+class LotteryRecord(BaseModel):
+    """What a published lottery has promised. Its seed is nowhere in this API."""
+
+    commitment: Annotated[str, Field(description="SHA-256 of the seed, in hex.")]
+    tables: Annotated[list[TableRecord], Field(description="The oldest first.")]
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> Self | None:
+        """The same, on the wire; None for what is no lottery, or none that is published."""
+        lottery, luck = campaign.lottery, campaign.luck
+        if lottery is None or luck is None:
+            return None
+        return cls(
+            commitment=luck.frozen.commitment,
+            tables=[
+                TableRecord(
+                    version=table.version,
+                    since=to_rfc3339(table.since),
+                    odds={prize: write_odds(odds) for prize, odds in table.odds.items()},
+                    hash=table.hash(lottery, luck.frozen),
+                )
+                for table in luck.tables
+            ],
+        )
+
+
 class CampaignRecord(CampaignLine):
     """A campaign with all that is kept about it."""
 
     document: Annotated[dict[str, Any], Field(description="As it could be applied again, with local times.")]
     restocks: list[RestockBody]
     shards: Annotated[int | None, Field(description="Over how many items the stock is split; null for drafts.")]
+    lottery: Annotated[LotteryRecord | None, Field(description="Null for drafts, and for what is no lottery.")]
     applied_at: str | None
     published_at: str | None
     ended_at: str | None
@@ -110,6 +147,7 @@ class CampaignRecord(CampaignLine):
             document=to_declaration(campaign),
             restocks=[RestockBody(**restock.to_document()) for restock in campaign.restocks],
             shards=None if campaign.layout is None else campaign.layout.shards,
+            lottery=LotteryRecord.of(campaign),
             applied_at=_time(campaign.applied_at),
             published_at=_time(campaign.published_at),
             ended_at=_time(campaign.ended_at),
@@ -252,7 +290,7 @@ def apply_campaign(use_cases: AdminUseCases, request: Request[CampaignDocument])
 
 
 def publish_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
-    """200 with the published campaign; its terms and its layout are frozen from now on."""
+    """200 with the published campaign; its terms, its layout and a lottery's luck are frozen from now on."""
     return _answer(use_cases, use_cases.operate.publish(_id(request), request.subject))
 
 
@@ -267,7 +305,7 @@ def resume_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
 
 
 def end_campaign(use_cases: AdminUseCases, request: Request[None]) -> Answer:
-    """200 with the campaign, which is over for good."""
+    """200 with the campaign, which is over for good; a scheduled draw still takes place at its time."""
     return _answer(use_cases, use_cases.operate.end(_id(request), request.subject))
 
 

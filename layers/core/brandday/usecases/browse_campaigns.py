@@ -15,7 +15,7 @@ from brandday.domain.campaign_view import (
     TableView,
 )
 from brandday.domain.draw import SEAL_AFTER_MS
-from brandday.domain.errors import CampaignNotFound
+from brandday.domain.errors import CampaignNotFound, WrongMechanic
 from brandday.domain.lottery import ALGORITHM, Lottery, PrizeTable, table_at
 from brandday.domain.lottery_state import LotteryState
 from brandday.usecases.live_campaigns import REFRESH_MS, LiveCampaign, LiveCampaigns
@@ -87,11 +87,11 @@ class BrowseCampaigns:
         return CampaignView(campaign, campaign.state_at(now), availability, lottery)
 
     def rules(self, campaign_id: str) -> RulesView:
-        """Return what a published lottery has to make public; CampaignNotFound if there is none of this id."""
+        """Return what a published lottery has to make public; CampaignNotFound, or WrongMechanic if it is none."""
         view = self.get_campaign(campaign_id)
         campaign, lottery = view.campaign, view.lottery
         if lottery is None or campaign.luck is None:
-            raise CampaignNotFound
+            raise WrongMechanic(mechanic=campaign.mechanic)
         rules, frozen = lottery.lottery, campaign.luck.frozen
         return RulesView(
             campaign_id=campaign.id,
@@ -109,7 +109,7 @@ class BrowseCampaigns:
         )
 
     def draw(self, campaign_id: str) -> DrawView:
-        """Return what anybody needs to check a published lottery; CampaignNotFound if there is none of this id.
+        """Return what anybody needs to check a published lottery; CampaignNotFound, or WrongMechanic if it is none.
 
         The seed is shown when nothing can be decided by it any more. For instant wins that is a minute after the end,
         when no entry is on its way. For a draw it is when the draw was held: not before its time, even if it was ended
@@ -140,7 +140,7 @@ class BrowseCampaigns:
     def _lottery(self, campaign_id: str) -> tuple[Campaign, LotteryState, Lottery]:
         campaign = self._campaigns.get(campaign_id).campaign
         if campaign.lottery is None or campaign.luck is None:
-            raise CampaignNotFound
+            raise WrongMechanic(mechanic=campaign.mechanic)
         return campaign, campaign.luck, campaign.lottery
 
 
