@@ -3,7 +3,7 @@
 import pytest
 
 from brandday.adapters import aws, keys
-from brandday.config.settings import DeliverySettings, RewardSettings, SettingMissing, Settings
+from brandday.config.settings import DeliverySettings, LotterySettings, RewardSettings, SettingMissing, Settings
 
 TABLES = {"STOCK_TABLE": "stock", "CAMPAIGN_TABLE": "campaigns"}
 REWARDS = {
@@ -51,6 +51,12 @@ def test_settings_of_rewards_come_from_the_environment() -> None:
 def test_what_rewards_cannot_do_without_is_said_by_its_variable(name: str) -> None:
     with pytest.raises(SettingMissing, match=f" {name} "):
         RewardSettings.from_env(REWARDS | {name: ""})
+
+
+def test_lotteries_need_their_table() -> None:
+    assert LotterySettings.from_env({"ENTRY_TABLE": "entries"}) == LotterySettings("entries")
+    with pytest.raises(SettingMissing, match="ENTRY_TABLE"):
+        LotterySettings.from_env({})
 
 
 def test_deliveries_are_careful_unless_told_otherwise() -> None:
