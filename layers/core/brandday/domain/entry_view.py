@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from brandday.domain.entrant import Entrant, Entry, Rules, earned_used, entry_id
-from brandday.domain.lottery import MAX_ENTRIES
+from brandday.domain.entrant import Entry, entry_id
+from brandday.domain.entries_left import EntriesLeft
 
 
 class EntryOutcome(StrEnum):
@@ -55,38 +55,26 @@ class Entered:
     """What came of a request to enter; `replayed` if this very request was taken before."""
 
     entry: EntryView
+    left: EntriesLeft
     replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EntriesView:
-    """All entries of a shopper in a campaign, and how many are left: `left_now` at this moment, of which `earned` are
-    in all the chances that were granted.
-    """
+    """All entries of a shopper in a campaign, how many are left, and how many chances were `earned`, used or not."""
 
     entrant: str
     entries: tuple[EntryView, ...]
-    left_now: int
+    left: EntriesLeft
     earned: int
 
 
 def outcome_of(entry: Entry, *, is_draw: bool) -> EntryOutcome:
     """Return what an entry has come to."""
-    if is_draw:
+    if is_draw and not entry.tries:
         return EntryOutcome.TICKET
     if entry.pending is not None:
         return EntryOutcome.PENDING
     if entry.won is None:
         return EntryOutcome.LOST
     return EntryOutcome(entry.won.fate)
-
-
-def entries_left(entrant: Entrant, at: int, rules: Rules) -> int:
-    """Return how many entries the entrant could take at `at` (epoch ms), one after the other."""
-    allowance, days = rules.lottery.allowance, rules.frozen.days
-    entries = entrant.entries
-    while len(entries) < MAX_ENTRIES:
-        entries = (*entries, Entry(max(at, entries[-1].at if entries else 0), "", 0))
-        if earned_used(entries, days, allowance.per_day, allowance.per_campaign) > entrant.chances:
-            return len(entries) - 1 - len(entrant.entries)
-    return len(entries) - len(entrant.entries)

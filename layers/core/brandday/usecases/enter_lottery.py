@@ -5,9 +5,10 @@ from brandday.domain.entrant import AllowanceUsed, Closed, Entrant, Grant, NoRoo
 from brandday.domain.entrant import KeyReused as GrantReused
 from brandday.domain.entrant import Replayed as GrantReplayed
 from brandday.domain.entrant import grant as grant_chances
+from brandday.domain.entries_left import EntriesLeft, entries_left
 from brandday.domain.entry_protocols import MAX_RACES, Ask, EntryProtocol, Present, enter, finish
 from brandday.domain.entry_protocols import Entered as EnteredRecord
-from brandday.domain.entry_view import Entered, EntriesView, EntryOutcome, EntryView, entries_left, outcome_of
+from brandday.domain.entry_view import Entered, EntriesView, EntryOutcome, EntryView, outcome_of
 from brandday.domain.errors import (
     CampaignClosed,
     CampaignEnded,
@@ -59,7 +60,7 @@ class EnterLottery:
             return replay
         match outcome:
             case EnteredRecord(entrant, number, replayed):
-                return Entered(self._view(self._lotteries.get(campaign_id), entrant, number), replayed)
+                return self._entered(self._lotteries.get(campaign_id), entrant, number, replayed=replayed)
             case AllowanceUsed(until):
                 wait = None if until is None else max(1, until - self._now())
                 when = None if until is None else to_rfc3339(until)
@@ -93,7 +94,7 @@ class EnterLottery:
         newcomer = _newcomer(lottery, shopper)
         entrant = self._entrants.load(lottery.state.frozen, newcomer.name, consistent=True) or newcomer
         views = tuple(self._view(lottery, entrant, number) for number in range(1, len(entrant.entries) + 1))
-        return EntriesView(entrant.name, views, entries_left(entrant, self._now(), lottery.rules), entrant.chances)
+        return EntriesView(entrant.name, views, self._left(lottery, entrant), entrant.chances)
 
     def _drive[Outcome](
         self, lottery: LiveLottery, protocol: EntryProtocol[Outcome], name: str, shopper: Shopper
@@ -128,7 +129,13 @@ class EnterLottery:
         settled = self._drive(lottery, finish(entrant, number), name, shopper)
         if isinstance(settled, LostRace):
             raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
-        return Entered(self._view(lottery, settled, number), replayed=True)
+        return self._entered(lottery, settled, number, replayed=True)
+
+    def _entered(self, lottery: LiveLottery, entrant: Entrant, number: int, *, replayed: bool) -> Entered:
+        return Entered(self._view(lottery, entrant, number), self._left(lottery, entrant), replayed)
+
+    def _left(self, lottery: LiveLottery, entrant: Entrant) -> EntriesLeft:
+        return entries_left(entrant, self._now(), lottery.rules, lottery.campaign.over_at())
 
     def _view(self, lottery: LiveLottery, entrant: Entrant, number: int) -> EntryView:
         entry, rules = entrant.entries[number - 1], lottery.rules
