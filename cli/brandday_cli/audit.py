@@ -1,6 +1,6 @@
 """`brandday audit`: prove from the tables that not one unit or reward was oversold, lost or delivered twice."""
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,19 +11,28 @@ from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_records import UnreadableCampaign
 from brandday_cli.audit_report import to_json, to_text
 from brandday_cli.audit_rules import Findings
-from brandday_cli.audit_tables import DynamoAuditTables, DynamoRewardTables
+from brandday_cli.audit_tables import (
+    DynamoAuditTables,
+    DynamoLotteryTables,
+    DynamoRewardTables,
+    LotteryTableNames,
+)
 from brandday_cli.console import err, out
 from brandday_cli.failures import CommandFailed, ExitCode
 from brandday_cli.target import Target, find_local_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 READ_TIMEOUT_MS = 20_000
 
 
 class Tables(NamedTuple):
-    """What is audited; ``rewards`` is ``None`` where there is no table of them."""
+    """What is audited; ``rewards`` and ``entries`` are ``None`` where there is no table of them."""
 
     stock: DynamoAuditTables
     rewards: DynamoRewardTables | None = None
+    entries: DynamoLotteryTables | None = None
 
 
 def audit(
@@ -44,12 +53,22 @@ def audit(
         str | None,
         typer.Option(envvar="REWARD_TABLE", help="The table of rewards; without it the local stack's.", metavar="NAME"),
     ] = None,
+    entry_table: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ENTRY_TABLE", help="The table of lotteries' entries; without it the local stack's.", metavar="NAME"
+        ),
+    ] = None,
 ) -> None:
     """Prove from the tables that not one unit was oversold or lost, and not one reward lost or delivered twice.
 
+    Of a lottery also that each win has its unit and its reward, and nobody won or entered more than they may; after
+    the end, that each outcome is what the seed makes of it.
+
     Exit code 1 names each violation.
     """
-    findings = run_audit(open_tables(ctx.obj, reward_table), campaign_id, scan=scan, strict=strict, show_progress=True)
+    tables = open_tables(ctx.obj, reward_table, entry_table)
+    findings = run_audit(tables, campaign_id, scan=scan, strict=strict, show_progress=True)
     if as_json:
         out.file.write(to_json(findings) + "\n")
     else:
@@ -58,8 +77,8 @@ def audit(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def open_tables(target: Target, reward_table: str | None = None) -> Tables:
-    """Return the tables: those that STOCK_TABLE, CAMPAIGN_TABLE and ``reward_table`` name, or else the local stack's.
+def open_tables(target: Target, reward_table: str | None = None, entry_table: str | None = None) -> Tables:
+    """Return the tables: those that STOCK_TABLE, CAMPAIGN_TABLE and the arguments name, or else the local stack's.
 
     Raises CommandFailed when another API was named and its tables were not.
     """
@@ -70,16 +89,27 @@ def open_tables(target: Target, reward_table: str | None = None) -> Tables:
             raise CommandFailed(
                 f"The audit reads the tables itself, and does not know which: {missing}",
                 exit_code=ExitCode.USAGE,
-                advice="Set STOCK_TABLE, CAMPAIGN_TABLE and REWARD_TABLE to the stack's outputs, and credentials that "
-                "may read them.",
+                advice="Set STOCK_TABLE, CAMPAIGN_TABLE, REWARD_TABLE and (for lotteries) ENTRY_TABLE to the stack's "
+                "outputs, and credentials that may read them.",
             ) from None
         stack = find_local_stack()
-        rewards = DynamoRewardTables(stack.aws.tables, stack.stock_table, reward_table or stack.reward_table)
-        return Tables(DynamoAuditTables(stack.aws.tables, stack.stock_table, stack.campaign_table), rewards)
+        return _tables(
+            stack.aws.tables,
+            stack.stock_table,
+            stack.campaign_table,
+            reward_table or stack.reward_table,
+            entry_table or stack.entry_table,
+        )
     client = dynamodb_client(READ_TIMEOUT_MS)
+    return _tables(client, settings.stock_table, settings.campaign_table, reward_table, entry_table)
+
+
+def _tables(client: "DynamoDBClient", stock: str, campaigns: str, rewards: str | None, entries: str | None) -> Tables:
+    names = LotteryTableNames(entries or "", stock, campaigns, rewards or "")
     return Tables(
-        DynamoAuditTables(client, settings.stock_table, settings.campaign_table),
-        DynamoRewardTables(client, settings.stock_table, reward_table) if reward_table else None,
+        DynamoAuditTables(client, stock, campaigns),
+        DynamoRewardTables(client, stock, rewards) if rewards else None,
+        DynamoLotteryTables(client, names) if entries else None,
     )
 
 
@@ -107,6 +137,7 @@ def run_audit(
                 tables.stock,
                 campaign_id,
                 rewards=tables.rewards,
+                entries=tables.entries,
                 scan=scan,
                 strict=strict,
                 on_progress=lambda done, total: progress.update(task, completed=done, total=total),

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from brandday_cli.audit_lottery import LotteryAudit, LotteryTables
+from brandday_cli.audit_lottery_records import decode_lottery
 from brandday_cli.audit_records import (
     POINTER,
     Entry,
@@ -21,7 +23,6 @@ from brandday_cli.audit_records import (
     decode_shard,
     decode_summary,
 )
-from brandday_cli.audit_reward_records import INDEX_BUCKETS
 from brandday_cli.audit_rewards import RewardAudit, RewardTables
 from brandday_cli.audit_rules import (
     Findings,
@@ -58,33 +59,41 @@ def audit_campaign(
     campaign_id: str,
     *,
     rewards: RewardTables | None = None,
+    entries: LotteryTables | None = None,
     scan: bool = False,
     strict: bool = False,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     sleep: Callable[[float], None] = time.sleep,
     on_progress: Progress = lambda _done, _total: None,
 ) -> Findings:
-    """Audit one campaign and return what was found; its rewards, too, if their table is there.
+    """Audit one campaign and return what was found; rewards and a lottery's entries, too, if their tables are there.
 
     ``scan`` also looks for stock items outside the layout (reads the whole table);
     ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, no
     pointer announces a claim that was never made, and each confirmed claim has its reward at the first look.
     Raises ``UnreadableCampaign`` when there is no published campaign to judge.
     """
-    plan, violations = decode_plan(campaign_id, tables.read_config(campaign_id))
+    config = tables.read_config(campaign_id)
+    plan, violations = decode_plan(campaign_id, config)
+    lottery = decode_lottery(plan, config or {})
     pools = {slot: Pool(sku, plan.stock[sku]) for slot, sku in plan.sku_of_slot.items()}
     findings = Findings(list(pools.values()), violations)
     tally = _Tally(pools)
     summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
-    reward_audit = None if rewards is None else RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep)
-    parts = plan.shards + (0 if reward_audit is None else INDEX_BUCKETS)
+    audits: list[RewardAudit | LotteryAudit] = []
+    if lottery is not None:
+        if entries is not None:
+            audits.append(LotteryAudit(entries, rewards, plan, lottery, now_ms, strict=strict, sleep=sleep))
+    elif rewards is not None:
+        audits.append(RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep))
+    parts = plan.shards + sum(audit.parts() for audit in audits)
     for number, item in tables.read_shards(campaign_id, range(plan.shards)):
         shard = decode_shard(plan, number, item)
         _take_in(plan, shard, tally, findings, now_ms())
         if summary is not None:
             violations += check_summary(plan, shard, summary.get(number))
-        if reward_audit is not None:
-            reward_audit.take_shard(shard)
+        for audit in audits:
+            audit.take_shard(shard)
         on_progress(number + 1, parts)
     for shopper, records in tally.travellers.items():
         violations += _judge_traveller(tables, plan, shopper, records, now_ms, strict=strict)
@@ -92,8 +101,8 @@ def audit_campaign(
     violations += check_pools(findings.pools)
     if scan:
         violations += _find_strays(tables, plan)
-    if reward_audit is not None:
-        reward_audit.finish(findings, lambda buckets: on_progress(plan.shards + buckets, parts))
+    for audit in audits:
+        audit.finish(findings, lambda done: on_progress(plan.shards + done, parts))
     if tally.overdue_units:
         minutes = OVERDUE_NOTE_MS // 60_000
         findings.notes.append(

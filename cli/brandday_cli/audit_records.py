@@ -51,7 +51,8 @@ class Entry:
     """One claim, or one pointer to a claim, in a shopper's record; ``attempt`` is in epoch milliseconds.
 
     ``state`` is h (held), x (held, extended), c (confirmed), e (expired), d (cancelled), v (announced, and made
-    void before it was made) or > (pointer to the claim with the same attempt in shard ``target``).
+    void before it was made) or > (pointer to the claim with the same attempt in shard ``target``). ``order`` is what
+    a confirmed one was paid with; in a lottery it names the entry.
     """
 
     state: str
@@ -59,6 +60,7 @@ class Entry:
     quantity: int
     attempt: int
     target: int | None = None
+    order: str | None = None
 
     @property
     def is_held(self) -> bool:
@@ -153,11 +155,7 @@ def decode_plan(campaign_id: str, config: RawItem | None) -> tuple[Plan, list[Vi
             campaign_id=campaign_id,
             shards=int(layout["shards"]),
             slots={str(sku): str(slot) for sku, slot in layout["slots"].items()},
-            stock={item["sku"]: int(item["stock"]) for item in document["skus"]},
-            units_per_shopper={item["sku"]: int(item["units_per_shopper"]) for item in document["skus"]},
-            limit_per_shopper=int(document["limit_per_shopper"]),
-            hold_ms=int(document["hold_seconds"]) * 1000,
-            extend_ms=int(document["extend_seconds"]) * 1000,
+            **_terms(document),
             restocks=tuple(
                 Restock(str(one["id"]), str(one["sku"]), int(one["quantity"]), bool(one["done"])) for one in restocks
             ),
@@ -165,6 +163,25 @@ def decode_plan(campaign_id: str, config: RawItem | None) -> tuple[Plan, list[Vi
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableCampaign(f"the record of campaign {campaign_id!r} is malformed: {error!r}") from error
     return plan, _check_layout(plan)
+
+
+def _terms(document: Mapping[str, Any]) -> dict[str, Any]:
+    if "lottery" in document:  # its prizes are pools; a unit goes to one entry, for good, in the entry's own name
+        prizes = document["lottery"]["prizes"]
+        return {
+            "stock": {prize["id"]: int(prize["stock"]) for prize in prizes},
+            "units_per_shopper": {prize["id"]: 1 for prize in prizes},
+            "limit_per_shopper": 1,
+            "hold_ms": 0,
+            "extend_ms": 0,
+        }
+    return {
+        "stock": {item["sku"]: int(item["stock"]) for item in document["skus"]},
+        "units_per_shopper": {item["sku"]: int(item["units_per_shopper"]) for item in document["skus"]},
+        "limit_per_shopper": int(document["limit_per_shopper"]),
+        "hold_ms": int(document["hold_seconds"]) * 1000,
+        "extend_ms": int(document["extend_seconds"]) * 1000,
+    }
 
 
 def _check_layout(plan: Plan) -> list[Violation]:
@@ -231,12 +248,17 @@ def decode_shard(plan: Plan, number: int, item: RawItem | None) -> Shard:
 
 def decode_claim(plan: Plan, number: int, item: RawItem | None, shopper: str, attempt: int) -> Entry | None:
     """Return what one stock item says of one claim; ``None`` if it knows nothing of it (any more)."""
+    found = [entry for entry in decode_claims(plan, number, item, shopper) if entry.attempt == attempt]
+    return found[0] if found else None
+
+
+def decode_claims(plan: Plan, number: int, item: RawItem | None, shopper: str) -> list[Entry]:
+    """Return all claims of one shopper, of whatever state, that one stock item knows of."""
     record = (item or {}).get(shopper)
     if record is None:
-        return None
+        return []
     entries, _ = _decode_record(plan, number, shopper, str(record.get("S", "")))
-    found = [entry for entry in entries if entry.attempt == attempt and entry.state != POINTER]
-    return found[0] if found else None
+    return [entry for entry in entries if entry.state != POINTER]
 
 
 def _decode_record(plan: Plan, shard: int, shopper: str, text: str) -> tuple[tuple[Entry, ...], list[Violation]]:
@@ -259,6 +281,7 @@ def _decode_entry(word: str) -> Entry | None:
     state, slot, quantity, attempt, _tag, suffix = match.groups()
     units = int(quantity, 36)
     target: int | None = None
+    order: str | None = None
     if state == POINTER:
         if not re.fullmatch(r"@(0|[1-9][0-9]*)", suffix):
             return None
@@ -266,9 +289,10 @@ def _decode_entry(word: str) -> Entry | None:
     elif state == CONFIRMED:
         if len(suffix) < 2 or suffix[0] != ".":
             return None
+        order = suffix[1:]
     elif suffix:
         return None
-    return Entry(state, slot, units, int(attempt, 36), target) if units > 0 else None
+    return Entry(state, slot, units, int(attempt, 36), target, order) if units > 0 else None
 
 
 def decode_summary(chunks: Iterable[RawItem]) -> dict[int, tuple[int, dict[str, tuple[int, int, int]]]]:

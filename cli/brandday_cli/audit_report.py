@@ -9,20 +9,24 @@ from rich.text import Text
 
 from brandday_cli.audit_records import Violation
 from brandday_cli.audit_reward_records import STATUSES
-from brandday_cli.audit_rules import Findings, RewardTally
+from brandday_cli.audit_rules import EntryTally, Findings, RewardTally
 
 MOST_SHOWN = 50
 """Violations listed on a terminal; ``--json`` has all of them."""
 
 
 def to_json(findings: Findings) -> str:
-    """Return ``{"ok", "violations", "pools", "rewards"}`` as one line of JSON; rewards are null if not audited."""
+    """Return ``{"ok", "violations", "pools", "rewards", "entries"}`` as one line of JSON.
+
+    Rewards are null if not audited, entries (of a lottery) if there were none to audit.
+    """
     return json.dumps(
         {
             "ok": findings.ok,
             "violations": [violation.as_json() for violation in findings.violations],
             "pools": [pool.as_json() for pool in findings.pools],
             "rewards": None if findings.rewards is None else findings.rewards.as_json(),
+            "entries": None if findings.entries is None else findings.entries.as_json(),
         },
         ensure_ascii=False,
     )
@@ -37,15 +41,36 @@ def to_text(campaign_id: str, findings: Findings) -> RenderableType:
     for pool in findings.pools:
         units = (pool.initial, pool.restocked, pool.free, pool.held, pool.sold)
         pools.add_row(pool.sku, *(f"{number:,}" for number in units))
-    parts: list[RenderableType] = [pools, _rewards(campaign_id, findings.rewards)]
+    parts: list[RenderableType] = [pools]
+    if findings.entries is not None:
+        parts.append(_entries(campaign_id, findings.entries))
+    parts.append(_rewards(campaign_id, findings.rewards))
     parts += [Text(f"note: {note}", style="yellow") for note in findings.notes]
     if findings.ok:
         held = "free + held + sold == initial + restocked in every shard."
+        if findings.entries is not None:
+            held += " Each win has its unit, each unit its win; nobody is over an allowance, no prize over a cap."
         if findings.rewards is not None:
-            held += " Each confirmed claim has one reward, each reward at most one delivery."
+            source = "confirmed claim" if findings.entries is None else "win"
+            held += f" Each {source} has one reward, each reward at most one delivery."
         parts.append(Text(f"{held} All promises hold.", style="green"))
         return Group(*parts)
     return Group(*parts, violations_table(findings.violations))
+
+
+def _entries(campaign_id: str, entries: EntryTally) -> RenderableType:
+    table = Table(title=f"Entries of {campaign_id}", title_justify="left")
+    counts = {
+        "entrants": entries.entrants,
+        "entries": entries.entries,
+        "wins": entries.won.total(),
+        "given back": entries.returned,
+        "units": entries.units,
+    }
+    for heading in counts:
+        table.add_column(heading, justify="right")
+    table.add_row(*(f"{count:,}" for count in counts.values()))
+    return table
 
 
 def _rewards(campaign_id: str, rewards: RewardTally | None) -> RenderableType:

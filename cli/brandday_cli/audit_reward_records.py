@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from brandday_cli.audit_lottery_records import EntryKey, parse_entry_id
 from brandday_cli.audit_records import RawItem
 
 STATUSES = (
@@ -60,11 +61,15 @@ class RewardKey(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredReward:
-    """One reward as it is stored; times in epoch milliseconds, ``faults`` are what does not fit the format."""
+    """One reward as it is stored; times in epoch milliseconds, ``faults`` are what does not fit the format.
+
+    It comes from a claim (``source``) or from an entry of a lottery (``entry``).
+    """
 
     key: RewardKey
     id: str
     source: ClaimKey | None
+    entry: EntryKey | None
     kind: str
     sku: str
     quantity: int
@@ -88,7 +93,12 @@ class StoredReward:
 
 def reward_key(campaign_id: str, claim: ClaimKey) -> RewardKey:
     """Return where the reward of a claim has to be."""
-    return RewardKey(claim.shopper, f"{_base36(claim.attempt)}.{campaign_id}")
+    return reward_key_at(campaign_id, claim.shopper, claim.attempt)
+
+
+def reward_key_at(campaign_id: str, owner: str, at: int) -> RewardKey:
+    """Return where the reward of an owner's claim, or entry, of a moment (epoch ms) has to be."""
+    return RewardKey(owner, f"{_base36(at)}.{campaign_id}")
 
 
 def reward_id(key: RewardKey) -> str:
@@ -109,6 +119,7 @@ def decode_reward(campaign_id: str, item: RawItem) -> StoredReward | str:
             key=key,
             id=reward_id(key),
             source=_source(campaign_id, _text(item, "source")),
+            entry=parse_entry_id(campaign_id, _text(item, "source")),
             kind=_text(item, "kind"),
             sku=_text(item, "sku"),
             quantity=_number(item, "quantity"),

@@ -72,6 +72,10 @@ class RewardAudit:
         self._missing: list[_Claim] = []
         self._idle = self._found = self._indexed = 0
 
+    def parts(self) -> int:
+        """Return how many parts there are to be read after the shards."""
+        return INDEX_BUCKETS
+
     def take_shard(self, shard: Shard) -> None:
         """Look for the reward of each confirmed claim of a shard."""
         claims = [

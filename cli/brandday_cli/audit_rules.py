@@ -59,10 +59,37 @@ class RewardTally:
 
 
 @dataclass
+class EntryTally:
+    """How many entrants, entries and wins a lottery's records have, and how many units were claimed for entries.
+
+    ``won`` counts wins by prize, those that were given back among them.
+    """
+
+    entrants: int = 0
+    entries: int = 0
+    pending: int = 0
+    returned: int = 0
+    units: int = 0
+    won: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the shape of ``entries`` in ``brandday audit --json``."""
+        return {
+            "entrants": self.entrants,
+            "entries": self.entries,
+            "pending": self.pending,
+            "returned": self.returned,
+            "units": self.units,
+            "won": dict(sorted(self.won.items())),
+        }
+
+
+@dataclass
 class Findings:
     """All that was established: totals, violations, and units out of balance (counted per shard).
 
-    ``rewards`` is ``None`` if there was no table of rewards to read.
+    ``rewards`` is ``None`` if there was no table of rewards to read, ``entries`` if it is no lottery, or there was no
+    table of entries.
     """
 
     pools: list[Pool]
@@ -71,6 +98,7 @@ class Findings:
     oversold: int = 0
     lost: int = 0
     rewards: RewardTally | None = None
+    entries: EntryTally | None = None
 
     @property
     def ok(self) -> bool:

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -38,6 +38,15 @@ class AuditTables(Protocol):
 
     def scan_keys(self, campaign_id: str) -> Iterator[str]:
         """Yield the key of every stock item of the campaign, by a scan of the whole table."""
+
+
+class LotteryTableNames(NamedTuple):
+    """The tables that the audit of a lottery reads."""
+
+    entries: str
+    stock: str
+    campaigns: str
+    rewards: str
 
 
 class PatientReads:
@@ -187,6 +196,77 @@ class DynamoRewardTables:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+class DynamoLotteryTables:
+    """The real EntryTable, with the stock and the rewards that its wins lead to; ``sleep`` is for tests."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        tables: LotteryTableNames,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._reads = PatientReads(client, sleep)
+        self._client = client
+        self._names = tables
+
+    def read_seed(self, campaign_id: str) -> bytes | None:
+        """Return the lottery's seed; ask for it only after the end."""
+        key: Any = {"pk": {"S": f"SEED#{campaign_id}"}, "sk": {"S": "SEED"}}
+        answer = self._reads.call(
+            lambda: self._client.get_item(TableName=self._names.campaigns, Key=key, ConsistentRead=True)
+        )
+        return bytes(answer["Item"]["seed"]["B"]) if "Item" in answer else None
+
+    def read_parts(self, campaign_id: str, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the parts of a sealed list and a draw whose names begin with ``prefix``, and their texts, in order."""
+        query: Any = {
+            "TableName": self._names.campaigns,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": {":pk": {"S": f"DRAW#{campaign_id}"}, ":prefix": {"S": prefix}},
+            "ConsistentRead": True,
+        }
+        yield from ((item["sk"]["S"], item["text"]["S"]) for item in self._pages(query))
+
+    def _pages(self, query: Any) -> Iterator[RawItem]:
+        while True:
+            answer = self._reads.call(lambda: self._client.query(**query))
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def read_bucket(self, campaign_id: str, bucket: str) -> Iterator[RawItem]:
+        """Yield all records of a bucket, in order of names, a page in memory at a time."""
+        query: Any = {
+            "TableName": self._names.entries,
+            "KeyConditionExpression": "pk = :bucket",
+            "ExpressionAttributeValues": {":bucket": {"S": f"{campaign_id}#{bucket}"}},
+            "ConsistentRead": True,
+        }
+        yield from self._pages(query)
+
+    def read_records(self, keys: Sequence[RawItem]) -> Iterator[RawItem]:
+        """Yield the records that are there, of up to 100."""
+        yield from self._reads.batch(self._names.entries, keys)
+
+    def read_claims(self, campaign_id: str, shards: Iterable[int]) -> Iterator[tuple[int, RawItem | None]]:
+        """Yield the stock items, 100 to a call."""
+        yield from self._reads.shards(self._names.stock, campaign_id, shards)
+
+    def read_moment(
+        self, campaign_id: str, record: RawItem, shards: Sequence[int], reward: RewardKey | None
+    ) -> tuple[RawItem | None, dict[int, RawItem | None], RawItem | None]:
+        """Return a record, some stock items and a reward (where one is asked for) as they were at one moment."""
+        keys = [
+            (self._names.entries, record),
+            *((self._names.stock, shard_key(campaign_id, shard)) for shard in shards),
+        ]
+        if reward is not None:
+            keys.append((self._names.rewards, reward.as_item()))
+        found, *rest = self._reads.together(keys)
+        return found, dict(zip(shards, rest, strict=False)), rest[-1] if reward is not None else None
 
 
 def shard_key(campaign_id: str, shard: int) -> RawItem:
