@@ -50,7 +50,7 @@ class DrawAudit:
         self._room = sum(prize["stock"] for prize in plan.prizes.values())
         self._room += plan.first["draw"]["reserves"] if plan.is_draw else 0
         self._best: list[tuple[int, str, int]] = []
-        self._won: dict[str, EntryKey] = {}
+        self._won: list[EntryKey] = []
         self._entrants = self._entries = 0
         self._found: list[Violation] = []
 
@@ -123,9 +123,9 @@ class DrawAudit:
         return (link._replace(fate=WON, returned_at=None) if late else link).document()
 
     def _rank(self, record: Record) -> None:
-        for number, entry in enumerate(record.entries, 1):
+        for number, entry in enumerate(record.entries if self._plan.is_draw else (), 1):
             if entry.won is not None:
-                self._won[record.name] = EntryKey(record.name, number)
+                self._won.append(EntryKey(record.name, number))
         if self._result is None or self._seed is None:
             return
         key, ticket = min(
@@ -183,11 +183,11 @@ class DrawAudit:
             if reserve:
                 holds[reserve] = prize
         tickets = {place.entrant: place.ticket for place in self._places}
-        for entrant, key in self._won.items():
-            if entrant not in self._prizes or tickets.get(entrant) != key.number:
-                detail = f"ticket {key.number} has won, but was not drawn"
-                yield Violation("wrong_winner", detail, shopper=entrant)
+        for entrant, number in self._won:
+            if entrant not in self._prizes or tickets.get(entrant) != number:
+                yield Violation("wrong_winner", f"ticket {number} has won, but was not drawn", shopper=entrant)
         if self._drawn_at is not None and self._drawn_at + AWARDED_MS < now_ms:
+            given = {key.entrant for key in self._won}
             for entrant, prize in self._prizes.items():
-                if entrant not in self._won:
+                if entrant not in given:
                     yield Violation("prize_not_given", "drawn, and has not got the prize", sku=prize, shopper=entrant)

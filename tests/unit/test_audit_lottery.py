@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from brandday.adapters.entry_table import encode_entrant
-from brandday.domain.entrant import Entrant, Entry, Fate, Grant, Try, claim_name, entry_id
+from brandday.domain.entrant import Entrant, Entry, Fate, Grant, Rules, Try, claim_name, entry_id
 from brandday.domain.layout import SLOTS, home_shard, shopper_name, to_base64url
 from brandday.domain.lottery_state import LotteryState
 from brandday.domain.pacing import HOUR_MS
@@ -35,9 +35,15 @@ SEEDS = (3, 7, 11, 20, 21, 36)
 class Lottery(World):
     """A lottery as an honest operator has run it, as stored; tests plant faults in it. It is over a day ago."""
 
-    def __init__(self, seed_number: int = 36, shoppers: int = 12, requests: int = 80) -> None:
+    def __init__(
+        self,
+        seed_number: int = 36,
+        shoppers: int = 12,
+        requests: int = 80,
+        played: tuple[Rules, list[Entrant]] | None = None,
+    ) -> None:
         super().__init__()
-        self.rules, records = play(seed_number, shoppers, requests)
+        self.rules, records = played or play(seed_number, shoppers, requests)
         salt = str(seed_number).encode()
         self.subjects = {shopper_name(salt, f"shopper-{n}"): f"shopper-{n}" for n in range(shoppers)}
         self.now = self.rules.frozen.ends_at + DAY_MS
