@@ -1,4 +1,4 @@
-"""One contract for everything that keeps entrants' records: the fake in memory and the table, on each engine we have."""
+"""One contract for what keeps entrants' records: the fake in memory and the table, on each engine we have."""
 
 import uuid
 from collections.abc import Iterator

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from brandday.domain.campaign import Campaign
 from brandday.domain.entrant import Fate, Look, Rules
 from brandday.domain.errors import TemporarilyOverloaded, WrongMechanic
+from brandday.domain.layout import SLOTS
 from brandday.domain.lottery import Lottery, Mode, Moments
 from brandday.domain.lottery_state import LotteryState
 from brandday.domain.pacing import Pacing, day_of
@@ -24,9 +25,9 @@ from brandday.domain.stock import Terms
 from brandday.usecases.live_campaigns import KEEP, LiveCampaign, LiveCampaigns
 from brandday.usecases.lottery_ports import Seeds
 
-MET_MS = 1000
-"""How long this environment leaves a prize with winning moments alone after it gave out a unit of it, as the summary
-does not know of that yet: so long a second unit may wait for somebody to meet it."""
+GIVEN_MS = 1000
+"""How long a unit that was given out here counts in addition to the summary: if that knows it, so long a unit more may
+wait for somebody to meet it."""
 
 
 class Proof(NamedTuple):
@@ -40,10 +41,10 @@ class Proof(NamedTuple):
 
 @dataclass
 class PoolMemory:
-    """What one environment has met in the pools of one lottery, by slot."""
+    """What one environment has met in the pools of one lottery, by slot: proofs, and when it gave out units."""
 
     proofs: dict[str, Proof] = field(default_factory=dict)
-    met: dict[str, tuple[int, int]] = field(default_factory=dict)
+    given: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,12 @@ class LiveLottery:
         return proof.fate
 
     def _is_open(self, slot: str, at: int) -> bool:
-        released = self.rules.released(slot, at)
-        left_alone_until, released_then = self.memory.met.get(slot, (0, 0))
-        return released > self.sold(slot) and not (at < left_alone_until and released == released_then)
+        """Whether a released unit seems to be untaken: of what this environment gave out itself, the summary may not
+        know yet.
+        """
+        since = max(self.live.summary.as_of, at - GIVEN_MS)
+        given = self.memory.given[slot] = [when for when in self.memory.given.get(slot, ()) if when >= since]
+        return self.rules.released(slot, at) > self.sold(slot) + len(given)
 
     def saw_empty(self, slot: str, fate: Fate, *, seen_at: int, looked_at: int) -> None:
         """Take note of a proof of the units that had their time when it was looked for."""
@@ -107,8 +111,9 @@ class LiveLottery:
         self.memory.proofs[slot] = Proof(fate, max(seen_at, looked_at), self.rules.released(slot, looked_at), day)
 
     def saw_won(self, slot: str, at: int) -> None:
-        """Take note that a unit was given out here."""
-        self.memory.met[slot] = (at + MET_MS, self.rules.released(slot, at))
+        """Take note that a unit was given out here at `at` (epoch ms)."""
+        if isinstance(self.rules.lottery.prizes[SLOTS.index(slot)].release, Moments):
+            self.memory.given.setdefault(slot, []).append(at)
 
 
 class _Kept(NamedTuple):
