@@ -23,12 +23,13 @@ from pydantic import BaseModel, Field
 from brandday.domain.errors import (
     BrandDayError,
     CampaignNotStarted,
+    EntryLimitReached,
     MethodNotAllowed,
     RouteNotFound,
     every_error,
 )
 from brandday.domain.messages import ENGLISH, VARIANTS
-from brandday.entrypoints import admin, campaigns, fulfilments, reservations, rewards
+from brandday.entrypoints import admin, campaigns, draws, entries, fulfilments, reservations, rewards
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
@@ -42,6 +43,8 @@ TABLES: Final = {
     "AdminFunction": ("Admin", admin.ROUTES),
     "RewardsFunction": ("Rewards", rewards.ROUTES),
     "FulfilmentsFunction": ("Fulfilments", fulfilments.ROUTES),
+    "EntriesFunction": ("Entries", entries.ROUTES),
+    "DrawsFunction": ("Draws", draws.ROUTES),
 }
 """Which function serves which routes, by its name in template.yaml; and the heading they are documented under."""
 
@@ -287,7 +290,7 @@ def _error_table() -> str:
 
 
 def _retry_helps(kind: type[BrandDayError]) -> bool:
-    return kind.wait_ms is not None or kind is CampaignNotStarted
+    return kind.wait_ms is not None or kind in (CampaignNotStarted, EntryLimitReached)
 
 
 if __name__ == "__main__":

@@ -241,11 +241,11 @@ def _request_id(event: Mapping[str, Any], context: Any) -> str:
 
 
 def _campaign_of(path: Mapping[str, str]) -> str:
-    """For the log: a reservation's id begins with its campaign's, a reward's ends with it."""
+    """For the log: the ids of reservations and entries begin with their campaign's, a reward's ends with it."""
     if reward_id := _reward_of(path):
         return reward_id.rpartition(".")[2]
-    reservation_id = path.get("reservation_id", "")
-    return (path.get("campaign_id") or reservation_id.removeprefix("rsv_").partition(".")[0])[:40]
+    of_campaign = path.get("reservation_id") or path.get("entry_id", "")
+    return (path.get("campaign_id") or of_campaign[len("rsv_") :].partition(".")[0])[:40]
 
 
 def _reward_of(path: Mapping[str, str]) -> str:

@@ -25,8 +25,8 @@ from brandday.domain.reservation import Outcome, Reservation, ReservationState
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.entrypoints.shopper import SHOPPER, shopper_of
 
-SHOPPER: Final = "shopper"
 ORDERS: Final = "orders"
 
 
@@ -99,7 +99,7 @@ class ReservationBody(Output):
 def reserve_units(use_cases: ReservationUseCases, request: Request[ReserveUnitsBody]) -> Answer:
     """201 with a new reservation, or with the same one again; 200 with one that the shopper had already."""
     outcome = use_cases.reserve_units(
-        _shopper(request),
+        shopper_of(request),
         request.path["campaign_id"],
         request.body.sku,
         request.body.quantity,
@@ -114,34 +114,23 @@ def reserve_units(use_cases: ReservationUseCases, request: Request[ReserveUnitsB
 
 def get_reservation(use_cases: ReservationUseCases, request: Request[None]) -> Answer:
     """200 with the reservation as it is now."""
-    return _answer(use_cases.get_reservation(_shopper(request), request.path["reservation_id"]))
+    return _answer(use_cases.get_reservation(shopper_of(request), request.path["reservation_id"]))
 
 
 def cancel_reservation(use_cases: ReservationUseCases, request: Request[None]) -> Answer:
     """200 with the reservation given back (`cancelled`, or `expired` if time did it first), however often."""
-    return _answer(use_cases.cancel_reservation(_shopper(request), request.path["reservation_id"]))
+    return _answer(use_cases.cancel_reservation(shopper_of(request), request.path["reservation_id"]))
 
 
 def extend_reservation(use_cases: ReservationUseCases, request: Request[None]) -> Answer:
     """200 with the extended reservation, however often it is asked: a hold is extended once."""
-    return _answer(use_cases.extend_reservation(_shopper(request), request.path["reservation_id"]))
+    return _answer(use_cases.extend_reservation(shopper_of(request), request.path["reservation_id"]))
 
 
 def confirm_reservation(use_cases: ReservationUseCases, request: Request[ConfirmReservationBody]) -> Answer:
     """200 with the confirmed reservation; a late payment that took units again has a new id."""
     outcome = use_cases.confirm_reservation(request.path["reservation_id"], request.body.order_id)
     return Answer(ReservationBody.of(outcome.reservation), headers=_replayed(outcome))
-
-
-def _shopper(request: Request[object]) -> Shopper:
-    claims = request.claims
-    return Shopper(
-        id=request.subject,
-        tier=claims.get("tier", ""),
-        channel=claims.get("channel", ""),
-        region=claims.get("region", ""),
-        new_customer=claims.get("new_customer") == "true",
-    )
 
 
 def _answer(reservation: Reservation) -> Answer:

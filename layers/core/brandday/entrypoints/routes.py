@@ -16,6 +16,7 @@ from brandday.domain.errors import (
     BodyTooLarge,
     BrandDayError,
     CampaignNotFound,
+    EntryNotFound,
     Forbidden,
     IdempotencyKeyMissing,
     InternalError,
@@ -40,6 +41,10 @@ ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
     "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
     "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
     "reward_id": (re.compile(r"rwd_[A-Za-z0-9_-]{12}\.[0-9a-z]{8}\.[a-z0-9][a-z0-9-]{2,39}"), RewardNotFound),
+    "entry_id": (
+        re.compile(r"ent_[a-z0-9][a-z0-9-]{2,39}\.[A-Za-z0-9_-]{12}\.([1-9]|[1-3][0-9]|40)"),
+        EntryNotFound,
+    ),
     "queue": (re.compile(r"(holds|fulfilments|stream)"), QueueNotFound),
 }
 
