@@ -34,6 +34,8 @@ _ADVICE = {
     "reward_not_found": "See which rewards there are with `brandday fulfilments`.",
     "second_person_required": "Ask a colleague to approve it: whoever applied the campaign may not.",
     "reward_not_waiting": "Somebody or something was faster. Look with `brandday fulfilment REWARD`.",
+    "receipt_not_ready": "Receipts are published once the list is sealed, those of draws once it is drawn.",
+    "wrong_mechanic": "Only lotteries have draws, winners and receipts.",
     "queue_not_found": "The queues are holds, fulfilments and stream.",
     "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
 }
@@ -68,7 +70,8 @@ class AdminClient:
     """Calls the admin API. Every act may be repeated, so each call is, while the API is busy or cannot be
     reached.
 
-    `transport` and `sleep` are for tests. Raises ApiRefused, or CommandFailed when there is no answer.
+    Without a `token` only public routes answer. `transport` and `sleep` are for tests. Raises ApiRefused, or
+    CommandFailed when there is no answer.
     """
 
     url: str
@@ -79,7 +82,7 @@ class AdminClient:
     def __post_init__(self) -> None:
         self._http = httpx.Client(
             base_url=self.url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {self.token}", "User-Agent": "brandday-cli"},
+            headers={"User-Agent": "brandday-cli"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {}),
             timeout=TIMEOUT_SECONDS,
             transport=self.transport,
         )
@@ -193,6 +196,21 @@ class AdminClient:
         given = {name: value for name, value in body.items() if value is not None}
         return self._call("POST", f"v1/admin/queues/{queue}/redrive", json=given)
 
+    def draw(self, campaign_id: str) -> dict[str, Any]:
+        """What a lottery has promised in public, and what came of it; needs no token."""
+        return self._call("GET", _public_path(campaign_id, "draw"))
+
+    def receipt_pages(self, campaign_id: str) -> Iterator[dict[str, Any]]:
+        """The parts of a lottery's receipt, page by page; needs no token."""
+        after: str | None = None
+        while True:
+            query = {} if after is None else {"after": after}
+            page = self._call("GET", _public_path(campaign_id, "draw", "receipt"), query=query)
+            yield page["receipt"]
+            after = page["next"]
+            if after is None:
+                return
+
     def _call(
         self,
         method: str,
@@ -247,6 +265,11 @@ class AdminClient:
 def _path(campaign_id: str, *rest: str) -> str:
     _check_campaign_id(campaign_id)
     return "/".join(["v1/admin/campaigns", campaign_id, *rest])
+
+
+def _public_path(campaign_id: str, *rest: str) -> str:
+    _check_campaign_id(campaign_id)
+    return "/".join(["v1/campaigns", campaign_id, *rest])
 
 
 def _reward_path(reward_id: str, *rest: str) -> str:

@@ -19,6 +19,7 @@ from brandday_cli.fulfilments import approve, fulfilment, fulfilments
 from brandday_cli.redrive import redrive
 from brandday_cli.rehearse import rehearse
 from brandday_cli.target import Target, find_local_stack
+from brandday_cli.verify import verify
 from brandday_cli.watch import watch
 
 
@@ -186,6 +187,7 @@ def history(ctx: typer.Context, campaign_id: Id, as_json: Json = False) -> None:
 
 app.command()(watch)
 app.command()(audit)
+app.command()(verify)
 app.command()(rehearse)
 app.command()(fulfilments)
 app.command()(fulfilment)

@@ -22,6 +22,10 @@ class Target:
         """The API's address; raises CommandFailed if none is known."""
         return self.api_url or find_local_stack().api_url
 
+    def public(self) -> AdminClient:
+        """The API as anybody sees it: only public routes answer."""
+        return AdminClient(self.url(), "")
+
     def operator(self) -> AdminClient:
         """The admin API, as an operator."""
         if self.token:
