@@ -11,17 +11,22 @@ from moto import mock_aws
 
 from brandday.adapters.aws import overload_translated
 from brandday.adapters.campaign_table import CampaignTable
+from brandday.adapters.keys import seed_key
 from brandday.domain.campaign import Campaign, Restock, Status
 from brandday.domain.errors import CampaignConflict, CampaignNotFound, TemporarilyOverloaded
-from brandday.domain.layout import plan_layout
+from brandday.domain.layout import plan_layout, to_base64url
+from brandday.domain.lottery_state import freeze
 from brandday.domain.trail import Change, TrailEntry
 from tests.engines import Engine, tables_in
 from tests.fakes.declarations import BEFORE, declared
+from tests.fakes.lottery_declarations import declared_instant
 from tests.fakes.memory_campaigns import MemorySummaries
 from tests.fakes.operator_desk import RecordedCampaigns
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+SEED = bytes(range(100, 132))
 
 type Store = RecordedCampaigns | CampaignTable
 
@@ -128,6 +133,67 @@ def test_the_trail_shows_the_latest_act_first_and_all_of_it(store: Store) -> Non
     for version, act in enumerate(acts):
         store.save(campaign(version + 1), version, act)
     assert list(store.history(campaign().id)) == acts[::-1]
+
+
+# --- seeds of lotteries ---
+
+
+def lottery(version: int = 1, **fields: Any) -> Campaign:
+    made = declared_instant()
+    assert made.lottery is not None
+    layout = plan_layout(made.skus, bytes(range(16)))
+    window = made.starts_at, made.ends_at
+    luck = freeze(made.lottery, made.id, window, [made.starts_at], layout.shards, seed=SEED, entry_salt=bytes(16))
+    published = replace(made, status=Status.PUBLISHED, layout=layout, luck=luck, published_at=BEFORE)
+    return replace(published, version=version, applied_at=BEFORE, **fields)
+
+
+def test_a_lottery_is_loaded_as_it_was_frozen(store: Store) -> None:
+    store.save(lottery(), 0, entry(), seed=SEED)
+    assert store.load(lottery().id)[0] == lottery()
+    assert store.seed(lottery().id) == SEED
+
+
+def test_a_seed_is_never_replaced(store: Store) -> None:
+    """GIVEN a published lottery WHEN anybody brings another seed THEN nothing at all is written."""
+    store.save(lottery(), 0, entry(), seed=SEED)
+    with pytest.raises(CampaignConflict):
+        store.save(lottery(2, title={"en": "Fixed"}), 1, entry("publish", at=BEFORE + 1), seed=bytes(32))
+    assert store.seed(lottery().id) == SEED
+    assert store.load(lottery().id)[0] == lottery()
+    assert [act.act for act in store.history(lottery().id)] == ["apply"]
+
+
+def test_a_refused_publication_leaves_no_seed(store: Store) -> None:
+    """GIVEN two operators who publish at once WHEN the second is refused THEN the first one's seed is the seed."""
+    store.save(replace(declared_instant(), version=1, applied_at=BEFORE), 0, entry())
+    assert store.seed(lottery().id) is None
+    store.save(lottery(2), 1, entry("publish", at=BEFORE + 1), seed=SEED)
+    with pytest.raises(CampaignConflict):
+        store.save(lottery(2), 1, entry("publish", at=BEFORE + 2, entry_id="b2"), seed=bytes(32))
+    assert store.seed(lottery().id) == SEED
+
+
+def test_later_acts_leave_the_seed_alone(store: Store) -> None:
+    store.save(lottery(), 0, entry(), seed=SEED)
+    store.save(lottery(2), 1, entry("pause", at=BEFORE + 1))
+    assert store.seed(lottery().id) == SEED
+    assert store.seed("nowhere") is None
+
+
+def test_no_item_but_its_own_has_the_seed(table: Table) -> None:
+    table.store.save(lottery(), 0, entry(), seed=SEED)
+    items = table.client.scan(TableName=table.name)["Items"]
+    having = [item["pk"]["S"] for item in items if SEED.hex() in _bytes_of(item).hex()]
+    assert having == [seed_key(lottery().id)]
+    assert not [item for item in items if SEED.hex() in str(item) or to_base64url(SEED) in str(item)]
+
+
+def _bytes_of(item: Any) -> bytes:
+    """All that an item says, texts and bytes alike."""
+    return b"".join(
+        of if isinstance(of, bytes) else str(of).encode() for value in item.values() for of in value.values()
+    )
 
 
 def test_the_summary_comes_with_the_campaign_in_one_query(table: Table) -> None:

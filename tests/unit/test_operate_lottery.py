@@ -297,7 +297,7 @@ REFUSED: list[tuple[Campaign, list[str]]] = [
     (declared_instant("compliance.organiser", "Somebody else"), ["/compliance/organiser"]),
     (declared_instant("compliance.claim_rules.en", "Come on Sunday"), ["/compliance/claim_rules/en"]),
     (declared_instant("fulfilment.claim_until", "2026-11-29T00:00:00"), ["/fulfilment/claim_until"]),
-    (declared(id=LUCKY), ["/mechanic"]),
+    (declared(id=LUCKY), ["/fulfilment/claim_until", "/mechanic"]),
 ]
 
 
