@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -37,7 +37,8 @@ class EntryUseCases:
     """What these routes ask for; entering and granting can be repeated without a second effect.
 
     enter_lottery(shopper, campaign id, Idempotency-Key); get_entry and prove_entry(shopper, entry id);
-    list_entries(shopper, campaign id); grant_chances(campaign id, shopper id, grant id, chances), which tells whether that was done before.
+    list_entries(shopper, campaign id); grant_chances(campaign id, shopper id, grant id, chances), which tells whether
+    that was done before.
     """
 
     enter_lottery: Callable[[Shopper, str, str], Entered]
@@ -54,13 +55,8 @@ class Side(StrEnum):
     RIGHT = "right"
 
 
-class Reason(StrEnum):
-    """What a shopper did to earn chances."""
-
-    CHECK_IN = "check_in"
-    SHARE = "share"
-    PURCHASE = "purchase"
-    OTHER = "other"
+type Reason = Literal["check_in", "share", "purchase", "other"]
+"""What a shopper did to earn chances."""
 
 
 class GrantChancesBody(Input):
@@ -74,7 +70,7 @@ class GrantChancesBody(Input):
         str, Field(min_length=1, max_length=SUBJECT_LENGTH, description="Whose they are: the `sub` of their tokens.")
     ]
     chances: Annotated[int, Field(ge=1, le=MAX_CHANCES)]
-    reason: Annotated[Reason, Field(description="What they were earned by. It decides nothing.")] = Reason.OTHER
+    reason: Annotated[Reason, Field(description="What they were earned by. It decides nothing.")] = "other"
 
 
 class EntryPrizeBody(BaseModel):
