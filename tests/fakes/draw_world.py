@@ -17,10 +17,10 @@ from brandday.domain.layout import plan_layout
 from brandday.domain.lottery import Frozen
 from brandday.domain.lottery_state import freeze
 from brandday.domain.receipt_page import join
-from brandday.domain.reward import Reward, RewardStatus, forfeit
+from brandday.domain.reward import Reward, forfeit
 from brandday.domain.shard import CONFIRMED
 from brandday.usecases.award_prizes import AwardPrizes
-from brandday.usecases.hold_draw import HoldDraw, ranked_places, result_of
+from brandday.usecases.hold_draw import HoldDraw, due_at, ranked_places, result_of
 from brandday.usecases.issue_wins import IssueWins
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_lotteries import LiveLotteries
@@ -258,7 +258,7 @@ class DrawWorld:
         assert self.holders().keys() <= {names[name] for name, _ in claimed}
 
     def check_done(self) -> None:
-        """Assert what must hold when nothing is left to do: those who hold prizes are those who should, and no others."""
+        """Assert what must hold when nothing is left to do: who should hold a prize does, and nobody else."""
         self.check()
         result = self.result()
         assert result is not None
@@ -278,13 +278,6 @@ class DrawWorld:
 
 def round_time(campaign: Campaign) -> int:
     """Return when the draw's round of the beacon is out, or its time."""
-    from brandday.usecases.hold_draw import due_at
-
     assert campaign.lottery is not None
     assert campaign.lottery.draw is not None
     return due_at(campaign.lottery.draw)
-
-
-def forfeited(world: DrawWorld) -> list[Reward]:
-    """Return the rewards that were forfeited."""
-    return [each for each in world.rewards.rewards.values() if each.status is RewardStatus.FORFEITED]

@@ -177,7 +177,7 @@ def _different_orders_everywhere(*, careless: bool) -> None:
 
 
 def _with_another_at(world: DrawWorld, point: int) -> bool:
-    return _at(world, point, lambda: world.runner(Tap())())
+    return _at(world, point, world.runner(Tap()))
 
 
 def _at(world: DrawWorld, point: int, act: Callable[[], Any]) -> bool:
