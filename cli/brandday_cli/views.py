@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,20 +67,20 @@ def render_list(campaigns: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) -> RenderableType:
-    """One campaign: its terms, and how the stock of each SKU stands."""
+    """One campaign: its terms, and how the stock of each SKU, or prize, stands."""
     document, zone = campaign["document"], campaign["time_zone"]
+    is_lottery = document["mechanic"] == "lottery"
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column()
     facts.add_row("state", state_text(campaign["state"]))
     facts.add_row(
-        "sale", f"{local_time(campaign['starts_at'], zone)} to {local_time(campaign['ends_at'], zone)}  {zone}"
+        "lottery" if is_lottery else "sale",
+        f"{local_time(campaign['starts_at'], zone)} to {local_time(campaign['ends_at'], zone)}  {zone}",
     )
     facts.add_row("open to", _audience(document))
-    facts.add_row("per shopper", f"{document['limit_per_shopper']} in all")
-    facts.add_row("hold", f"{document['hold_seconds']} s, and {document['extend_seconds']} s more when payment begins")
-    facts.add_row("late payment", document["late_payment"])
-    _add_fulfilment(facts, document["fulfilment"])
+    (_add_lottery if is_lottery else _add_sale)(facts, document)
+    _add_fulfilment(facts, document["fulfilment"], sells_orders=not is_lottery)
     facts.add_row("version", _version(campaign))
     for restock in campaign["restocks"]:
         done = "" if restock["done"] else "  (not finished: run the same restock again)"
@@ -90,8 +91,11 @@ def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) 
                 style="" if restock["done"] else "yellow",
             ),
         )
+    if campaign["lottery"] is not None:
+        _add_promises(facts, campaign["lottery"], zone)
     heading = Text.assemble((campaign["id"], "bold"), "  ", title_text(campaign["title"]))
-    return Group(Panel(facts, title=heading, title_align="left", expand=False), _stock_table(document, statistics))
+    stock = (_prize_table if is_lottery else _stock_table)(document, statistics)
+    return Group(Panel(facts, title=heading, title_align="left", expand=False), stock)
 
 
 def render_history(entries: Sequence[Mapping[str, Any]], time_zone: str) -> RenderableType:
@@ -152,6 +156,106 @@ def _stock_table(document: Mapping[str, Any], statistics: Mapping[str, Any]) -> 
     return table
 
 
+def _add_sale(facts: Table, document: Mapping[str, Any]) -> None:
+    facts.add_row("per shopper", f"{document['limit_per_shopper']} in all")
+    facts.add_row("hold", f"{document['hold_seconds']} s, and {document['extend_seconds']} s more when payment begins")
+    facts.add_row("late payment", document["late_payment"])
+
+
+def _add_lottery(facts: Table, document: Mapping[str, Any]) -> None:
+    """How a lottery is won, and who answers for it."""
+    draw, entries = document["draw"], document["entries"]
+    if draw is None:
+        facts.add_row("winners", "known at once")
+    else:
+        bound = ", bound to drand's randomness of that moment" if draw["beacon"] else ""
+        facts.add_row("drawn", f"{_declared_time(draw['at'])}{bound}")
+        facts.add_row(
+            "reserves", f"{_value(draw['reserves'])}; one who moves up has {draw['reserve_claim_hours']} hours to claim"
+        )
+    earned = f", and {entries['earned']} more that can be earned" if entries["earned"] else ""
+    facts.add_row("entries", f"{entries['per_day']} a day, {entries['per_campaign']} in all{earned}")
+    if document["pity"] is not None:
+        facts.add_row("guarantee", f"{document['pity']['prize']} after {document['pity']['after']} misses in a row")
+    if document["consolation"] is not None:
+        facts.add_row("consolation", document["consolation"])
+    compliance = document["compliance"]
+    facts.add_row("organiser", compliance["organiser"])
+    facts.add_row("contact", compliance["contact"])
+
+
+def _add_promises(facts: Table, lottery: Mapping[str, Any], zone: str) -> None:
+    """What was published before anybody could enter, and each version of the odds since."""
+    facts.add_row("seed", Text.assemble(lottery["commitment"], ("  its SHA-256", "dim")))
+    for table in lottery["tables"]:
+        facts.add_row(
+            "prize table" if table["version"] == 1 else "",
+            Text.assemble(
+                f"version {table['version']} from {local_time(table['since'], zone)}  ",
+                (f"{table['hash'][:16]}…", "dim"),
+            ),
+        )
+
+
+def _prize_table(document: Mapping[str, Any], statistics: Mapping[str, Any]) -> Table:
+    table = _plain_table()
+    table.add_column("prize", overflow="fold")
+    is_drawn = document["draw"] is not None
+    if not is_drawn:
+        table.add_column("odds", justify="right", no_wrap=True)
+        table.add_column("can be won", overflow="fold")
+    for heading in ("units", "won", "left"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    units = {sku["sku"]: sku for sku in statistics["skus"]}
+    for prize in document["prizes"]:
+        counts = units[prize["prize"]]
+        luck = () if is_drawn else (_odds(prize, document), _release(prize))
+        table.add_row(
+            Text.assemble(
+                (prize["prize"], "bold"), "\n", (title_text(prize["title"]), "dim"), (_reward(prize["reward"]), "cyan")
+            ),
+            *luck,
+            f"{counts['initial']:,}",
+            Text(f"{counts['sold'] + counts['held']:,}", style="bold"),
+            f"{counts['free']:,}",
+        )
+    return table
+
+
+def _odds(prize: Mapping[str, Any], document: Mapping[str, Any]) -> Text:
+    if prize["odds"] is None:
+        if prize["release"]["plan"] == "moments":
+            return Text("the moment's", style="dim")
+        return Text("for missing" if prize["prize"] == document["consolation"] else "guarantee only", style="dim")
+    percent = f"{100 * Fraction(prize['odds']):.4g} %".replace("e-0", "e-")
+    between = "" if prize["odds_between"] is None else f"\n{' to '.join(prize['odds_between'])}"
+    return Text.assemble((prize["odds"], "bold"), f"  {percent}", (between, "dim"))
+
+
+def _release(prize: Mapping[str, Any]) -> Text:
+    match prize["release"]:
+        case {"plan": "rounds", "every_hours": int(hours)}:
+            when = "every hour" if hours == 1 else f"every {hours} hours"
+        case {"plan": "rounds", "times": [only]}:
+            when = f"from {_declared_time(only)}"
+        case {"plan": "rounds", "times": [first, *_, last] as times}:
+            when = f"in {len(times)} rounds, {_declared_time(first)} to {_declared_time(last)}"
+        case {"plan": "moments"}:
+            when = "at secret moments"
+        case _:
+            when = "from the start"
+    caps = [f"{prize[cap]} {words}" for cap, words in _CAPS.items() if prize[cap] is not None]
+    return Text.assemble(when, ("\n" + ", ".join(caps) if caps else "", "dim"))
+
+
+_CAPS = {"per_day": "a day", "per_shopper": "per shopper"}
+
+
+def _declared_time(text: str) -> str:
+    """A time of a declaration, which is local already."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+
+
 def _audience(document: Mapping[str, Any]) -> str:
     rules = document["eligibility"]
     parts = [", ".join(document["channels"])]
@@ -164,10 +268,10 @@ def _audience(document: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _add_fulfilment(facts: Table, fulfilment: Mapping[str, Any]) -> None:
+def _add_fulfilment(facts: Table, fulfilment: Mapping[str, Any], *, sells_orders: bool) -> None:
     """How rewards leave: one line per kind with its connector and that one's options."""
     by_kind = fulfilment["by_kind"]
-    if "order" not in by_kind:
+    if sells_orders and "order" not in by_kind:
         facts.add_row("orders", "handed over by the shop itself")
     for kind, choice in by_kind.items():
         options = [f"{name} {value}" for name, value in choice.items() if name != "connector" and value is not None]

@@ -1,6 +1,7 @@
 """Lottery documents for tests: an instant win and a scheduled draw that work, and ways to bend them."""
 
 import copy
+import json
 from typing import Any
 
 from brandday.config.mechanics import parse_campaign
@@ -62,7 +63,7 @@ _INSTANT: dict[str, Any] = _COMMON | {
     "consolation": "STICKER",
     "pity": {"after": 5, "prize": "MUG"},
     "entries": {"per_day": 3, "per_campaign": 9, "earned": 4},
-    "fulfilment": FULFILMENT | {"by_kind": {kind: FULFILMENT["by_kind"]["order"] for kind in ("physical", "digital")}},
+    "fulfilment": FULFILMENT | {"by_kind": dict.fromkeys(("physical", "digital"), FULFILMENT["by_kind"]["order"])},
 }
 
 _DRAW: dict[str, Any] = _COMMON | {
@@ -110,7 +111,7 @@ def declared_draw(path: str = "", value: Any = None, **fields: Any) -> Campaign:
 
 
 def _bent(document: dict[str, Any], path: str, value: Any, fields: dict[str, Any]) -> dict[str, Any]:
-    made = copy.deepcopy(document) | fields
+    made: dict[str, Any] = json.loads(json.dumps(document)) | fields  # nothing in it is shared
     if path:
         *way, last = _parts(path)
         place: Any = made

@@ -1,16 +1,20 @@
 """The operators' routes over HTTP events, with the whole backend in memory behind them."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 
 from brandday.domain.campaign import Status
 from brandday.domain.errors import TemporarilyOverloaded
+from brandday.domain.luck import commitment
 from brandday.domain.summary import Subtotal, Tally
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints.admin import ROUTES
 from tests.events import Event, http_event
 from tests.fakes.declarations import DURING, document
+from tests.fakes.lottery_declarations import instant
 from tests.fakes.operator_desk import Desk, RecordedCampaigns
 from tests.http_client import NOW_MS, Answered, Client
 
@@ -171,6 +175,44 @@ def test_frozen_fields_are_refused_with_the_reason(live: Api) -> None:
     details = {place["pointer"]: place["detail"] for place in refused.body["errors"]}
     assert details["/skus/0/stock"] == "cannot change once the campaign is published; add units with a restock"
     assert set(details) == {"/skus/0/stock", "/hold_seconds"}
+
+
+def test_a_lottery_shows_its_promises_and_never_its_seed(api: Api) -> None:
+    """GIVEN the whole life of a lottery WHEN all answers are put together THEN the seed is in none of them."""
+    one = {"campaign_id": "lucky-draw"}
+    answers = [
+        api.apply(instant(), query={"dry_run": "true"}, **one),
+        api.apply(instant(), **one),
+        api.act("publish", **one),
+        api.apply(instant("prizes.0.odds", "1/1000"), **one),
+        *(api.act(verb, **one) for verb in ("pause", "resume", "end")),
+        *(api.get(rest, **one) for rest in ("", "/history", "/statistics")),
+        api.call("GET", ALL),
+    ]
+    assert {answer.status for answer in answers} == {200}
+    assert answers[1].body["campaign"]["lottery"] is None
+    lottery = answers[3].body["campaign"]["lottery"]
+    seed = api.desk.campaigns.seed("lucky-draw")
+    assert seed is not None
+    assert lottery["commitment"] == commitment(seed)
+    assert [(table["version"], table["odds"]["CAR"]) for table in lottery["tables"]] == [(1, "1/5000"), (2, "1/1000")]
+    said = json.dumps([(answer.body, answer.headers) for answer in answers])
+    for secret in (seed.hex(), base64.b64encode(seed).decode(), "entry_salt"):
+        assert secret not in said
+
+
+def test_what_was_promised_of_a_lottery_is_refused_with_its_place(api: Api) -> None:
+    one = {"campaign_id": "lucky-draw"}
+    api.apply(instant(status="published"), **one)
+    for path, value, pointer in (
+        ("prizes.0.odds", "1/999", "/prizes/0/odds_between"),
+        ("prizes.1.stock", 301, "/prizes/1/stock"),
+        ("compliance.organiser", "Somebody", "/compliance/organiser"),
+    ):
+        refused = api.apply(instant(path, value), **one)
+        assert [place["pointer"] for place in refused.body["errors"]] == [pointer]
+    more = api.act("restocks", {"id": "x", "sku": "CAR", "quantity": 1}, **one)
+    assert (more.status, more.code) == (409, "campaign_change_refused")
 
 
 def test_a_restock_is_added_once_and_shown(live: Api) -> None:

@@ -6,8 +6,12 @@ from brandday.domain.campaign import State
 from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.entrypoints.campaigns import ROUTES, CampaignUseCases
+from brandday.usecases.browse_campaigns import BrowseCampaigns
+from brandday.usecases.live_campaigns import LiveCampaigns
 from tests.events import http_event
 from tests.fakes.declarations import FULFILMENT, declared
+from tests.fakes.lottery_declarations import declared_draw, declared_instant
+from tests.fakes.operator_desk import WHO, Desk
 from tests.fakes.reservation_shop import CAMPAIGN, ReservationShop
 from tests.http_client import Client
 
@@ -75,6 +79,59 @@ def test_winners_see_what_they_get_and_until_when_they_can_claim_it() -> None:
     assert answer.body["claim_until"] == "2026-11-29T16:00:00.000Z"
     assert [sku["reward"]["kind"] for sku in answer.body["skus"]] == ["physical", "order"]
     assert "partner" not in str(answer.body)
+
+
+def test_a_lottery_shows_what_can_be_won_and_what_it_has_promised() -> None:
+    """GIVEN a published lottery WHEN its page is asked for THEN prizes have odds and plans, and no prices."""
+    desk = Desk()
+    desk.operate.apply(declared_instant(), WHO, publish=True)
+    browse = BrowseCampaigns(LiveCampaigns(desk.campaigns, desk.clock), desk.campaigns, desk.clock)
+    client = Client(ROUTES, CampaignUseCases(browse.list_campaigns, browse.get_campaign))
+    body = client.send(http_event("get_campaign", path={"campaign_id": "lucky-draw"})).body
+    assert (body["mechanic"], body["skus"], body["hold_seconds"]) == ("lottery", [], None)
+    shown = body["lottery"]
+    assert (shown["mode"], shown["consolation"], shown["draw"]) == ("instant", "STICKER", None)
+    assert shown["allowance"] == {"per_day": 3, "per_campaign": 9, "earned": 4}
+    assert shown["pity"] == {"after": 5, "prize": "MUG"}
+    car, mug, watch, sticker = shown["prizes"]
+    assert car == {
+        "prize": "CAR",
+        "title": {"en": "A car"},
+        "quantity": 2,
+        "odds": "1/5000",
+        "odds_between": ["0/1", "1/1000"],
+        "release": {"plan": "all", "times": None, "hour_weights": None},
+        "per_day": None,
+        "per_shopper": 1,
+        "reward": {"kind": "physical", "value": None},
+        "availability": "available",
+    }
+    assert mug["release"]["times"][:2] == ["2026-11-08T16:00:00.000Z", "2026-11-08T22:00:00.000Z"]
+    assert (watch["odds"], watch["release"]["plan"], watch["release"]["times"]) == (None, "moments", None)
+    assert (sticker["odds"], sticker["quantity"]) == (None, 5000)
+    luck = desk.campaigns.campaigns["lucky-draw"].luck
+    assert luck is not None
+    assert shown["commitment"] == luck.frozen.commitment
+    assert (shown["table"]["version"], shown["next_table"]) == (1, None)
+    seed = desk.campaigns.seed("lucky-draw")
+    assert seed is not None
+    for word in ("price", "XXX", "salt", "shards", "stock", seed.hex(), "partner"):
+        assert word not in str(body)
+    assert [line["id"] for line in client.send(http_event("list_campaigns")).body["campaigns"]] == ["lucky-draw"]
+
+
+def test_a_draw_shows_when_it_takes_place_and_what_it_waits_for() -> None:
+    desk = Desk()
+    desk.operate.apply(declared_draw(), WHO, publish=True)
+    browse = BrowseCampaigns(LiveCampaigns(desk.campaigns, desk.clock), desk.campaigns, desk.clock)
+    client = Client(ROUTES, CampaignUseCases(browse.list_campaigns, browse.get_campaign))
+    shown = client.send(http_event("get_campaign", path={"campaign_id": "free-trial"})).body["lottery"]
+    assert shown["draw"] == {
+        "at": "2026-11-12T04:00:00.000Z",
+        "reserves": 20,
+        "beacon_round": 33884212,
+        "beacon_out_at": "2026-11-12T04:00:00.000Z",
+    }
 
 
 def test_nothing_internal_is_shown(client: Client) -> None:

@@ -19,6 +19,7 @@ from brandday_cli.failures import ExitCode
 from brandday_cli.main import app
 from brandday_cli.target import Target
 from tests.fakes.declarations import DURING, FULFILMENT, document
+from tests.fakes.lottery_declarations import draw, instant
 from tests.fakes.operator_desk import Desk
 from tests.http_gateway import Gateway
 
@@ -220,6 +221,68 @@ def test_show_tells_terms_and_stock(live: Shell) -> None:
         assert words in said
     shown = json.loads(live.ok("show", ID, "--json"))
     assert shown["statistics"]["skus"][0]["free"] == 140
+
+
+def test_show_tells_a_lottery_with_its_promises(shell: Shell) -> None:
+    shell.ok("apply", "--yes", shell.file(instant()))
+    assert "its SHA-256" not in shell.ok("show", "lucky-draw")
+    shell.ok("publish", "lucky-draw")
+    said = shell.ok("show", "lucky-draw")
+    luck = shell.desk.campaigns.campaigns["lucky-draw"].luck
+    assert luck is not None
+    for words in (
+        "2026-11-09 00:00 to 2026-11-12 00:00  Asia/Shanghai",
+        "3 a day, 9 in all, and 4 more that can be earned",
+        "MUG after 5 misses in a row",
+        "1/5000  0.02 %",
+        "0/1 to 1/1000",
+        "every 6 hours",
+        "120 a day",
+        "at secret moments",
+        "for missing",
+        "physical reward",
+        f"{luck.frozen.commitment}  its SHA-256",
+        "version 1 from 2026-11-09 00:00",
+    ):
+        assert words in said
+    assert "price" not in said
+
+
+def test_show_tells_when_a_draw_takes_place(shell: Shell) -> None:
+    shell.ok("apply", "--yes", shell.file(draw()))
+    said = shell.ok("show", "free-trial")
+    for words in (
+        "2026-11-12 12:00, bound to drand's randomness of that moment",
+        "20; one who moves up has 168 hours to claim",
+        "1 a day, 3 in all",
+    ):
+        assert words in said
+    assert "odds" not in said
+
+
+def test_new_odds_are_applied_and_told(shell: Shell) -> None:
+    shell.ok("apply", "--yes", shell.file(instant()))
+    shell.ok("publish", "lucky-draw")
+    said = shell.ok("apply", "--yes", shell.file(instant("prizes.0.odds", "1/1000")))
+    assert "~ prizes.CAR.odds: 1/5000 → 1/1000" in said
+    assert "version 2 from" in shell.ok("show", "lucky-draw")
+    told = shell.ok("history", "lucky-draw")
+    for words in ("+ commitment: ", "~ prizes.CAR.odds: 1/5000 → 1/1000", "~ table.version: 1 → 2"):
+        assert words in told
+
+
+def test_odds_out_of_bounds_are_refused_with_their_line(shell: Shell) -> None:
+    shell.ok("apply", "--yes", shell.file(instant()))
+    shell.ok("publish", "lucky-draw")
+    wider = instant("prizes.0.odds_between", ["0/1", "1/2"])
+    wider["prizes"][0]["odds"] = "1/900"
+    path = shell.file(wider)
+    refused = shell.run("apply", "--yes", path)
+    assert refused.exit_code != ExitCode.DONE
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    for name in ("odds", "odds_between"):
+        line = next(at for at, text in enumerate(lines, 1) if f" {name}:" in text)
+        assert f"campaign.yaml:{line}: prizes.0.{name}: " in refused.output.replace("\n", "")
 
 
 def test_show_tells_who_hands_over_what(shell: Shell) -> None:

@@ -8,7 +8,7 @@ business (`cli/brandday_cli/campaign_yaml.py`): here a document is JSON already.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from brandday.config.local_time import LOCAL_TIME, check_time_zone, read_local_time, write_local_time
 from brandday.config.parts import CURRENCY, LocalTime, Part, refuse
@@ -66,8 +66,6 @@ class EligibilityPart(Part):
 
 class CampaignFile(Part):
     """What every campaign declares, whatever its mechanic."""
-
-    model_config = ConfigDict(title="Brand Day campaign")
 
     id: str = Field(pattern=CAMPAIGN_ID, description="Never changes; part of addresses and reservation ids.")
     title: Titles

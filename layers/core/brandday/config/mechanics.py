@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from brandday.config import flash_sale_file, lottery_file
 from brandday.config.campaign_file import ADVICE, CampaignFile
@@ -30,6 +30,8 @@ _SHAPE = OneOf("mechanic", {name: mechanic.file for name, mechanic in MECHANICS.
 
 class AnyCampaignFile(RootModel[Annotated[BaseModel, _SHAPE]]):
     """A campaign as declared: what its mechanic takes."""
+
+    model_config = ConfigDict(title="Brand Day campaign")
 
 
 def parse_campaign(document: object) -> CampaignFile:
