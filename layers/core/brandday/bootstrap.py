@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 from brandday.adapters import aws
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
-from brandday.config.settings import DeliverySettings, RewardSettings, Settings
+from brandday.config.settings import DeliverySettings, LotterySettings, RewardSettings, Settings
 from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from brandday.adapters.draw_table import DrawTable
+    from brandday.adapters.entry_counts import EntryCountTable
+    from brandday.adapters.entry_table import EntryTable
     from brandday.adapters.refusal_table import RefusalTable
     from brandday.adapters.reward_table import RewardTable
     from brandday.adapters.secrets import Secrets
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
+    from brandday.entrypoints.access_log import WriteLine
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -52,6 +56,24 @@ class _Tables:
         from brandday.adapters.stock_table import StockTable
 
         return StockTable(self.client, self.settings.stock_table)
+
+    @property
+    def entries(self) -> EntryTable:
+        from brandday.adapters.entry_table import EntryTable
+
+        return EntryTable(self.client, LotterySettings.from_env().entry_table)
+
+    @property
+    def entry_counts(self) -> EntryCountTable:
+        from brandday.adapters.entry_counts import EntryCountTable
+
+        return EntryCountTable(self.client, self.settings.campaign_table)
+
+    @property
+    def draws(self) -> DrawTable:
+        from brandday.adapters.draw_table import DrawTable
+
+        return DrawTable(self.client, self.settings.campaign_table)
 
 
 class _Rewards(_Tables):
@@ -92,12 +114,26 @@ def _tools(tables: _Tables) -> Tools:
     )
 
 
+def _refusals_counted(tables: _Tables, live: LiveCampaigns) -> WriteLine:
+    """Return what writes access-log lines, and counts the refusals among them."""
+    from brandday.entrypoints.access_log import write_line
+    from brandday.usecases.count_refusals import CountRefusals
+
+    count = CountRefusals(tables.refusals, now_ms)
+
+    def write(line: Mapping[str, Any]) -> None:
+        write_line(line)
+        code, campaign_id = line.get("code"), line.get("campaign_id", "")
+        if code and live.knows(campaign_id):  # made-up ids are not worth a row
+            count(campaign_id, code)
+
+    return write
+
+
 def reservations() -> Handler:
     """Return the handler of reservations."""
-    from brandday.entrypoints.access_log import write_line
     from brandday.entrypoints.http import build_app
     from brandday.entrypoints.reservations import ROUTES, ReservationUseCases
-    from brandday.usecases.count_refusals import CountRefusals
     from brandday.usecases.manage_reservation import ManageReservation
     from brandday.usecases.reserve_units import ReserveUnits
 
@@ -111,15 +147,7 @@ def reservations() -> Handler:
         extend_reservation=manage.extend,
         confirm_reservation=manage.confirm,
     )
-    count = CountRefusals(tables.refusals, now_ms)
-
-    def write(line: Mapping[str, Any]) -> None:
-        write_line(line)
-        code, campaign_id = line.get("code"), line.get("campaign_id", "")
-        if code and live.knows(campaign_id):  # made-up ids are not worth a row
-            count(campaign_id, code)
-
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=write)
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
 
 
 def campaigns() -> Handler:
@@ -132,6 +160,120 @@ def campaigns() -> Handler:
     browse = BrowseCampaigns(LiveCampaigns(tables.campaigns, now_ms), tables.campaigns, now_ms)
     use_cases = CampaignUseCases(list_campaigns=browse.list_campaigns, get_campaign=browse.get_campaign)
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+def entries() -> Handler:
+    """Return the handler of entries in lotteries."""
+    from brandday.entrypoints.entries import ROUTES, EntryUseCases
+    from brandday.entrypoints.http import build_app
+    from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.enter_lottery import EnterLottery, GrantChances
+    from brandday.usecases.hold_draw import result_of
+    from brandday.usecases.live_lotteries import LiveLotteries
+    from brandday.usecases.prove_entry import ProveEntry
+    from brandday.usecases.settle_entries import Records
+
+    tables = _Tables()
+    entrants, draws, stored = tables.entries, tables.draws, tables.campaigns
+    live = LiveCampaigns(stored, now_ms)
+    lotteries = LiveLotteries(live, stored)
+    enter = EnterLottery(lotteries, entrants, Records(entrants, tables.stock), now_ms)
+    browse = BrowseCampaigns(
+        live, stored, now_ms, seeds=stored.seed, draw_held=lambda campaign_id: result_of(draws, campaign_id) is not None
+    )
+    use_cases = EntryUseCases(
+        enter_lottery=enter.enter,
+        get_entry=enter.get,
+        list_entries=enter.list_entries,
+        prove_entry=ProveEntry(enter.get, browse.draw, live, entrants, draws),
+        grant_chances=GrantChances(lotteries, entrants, now_ms),
+    )
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+
+
+def draws() -> Handler:
+    """Return the handler of what lotteries publish."""
+    from brandday.entrypoints.draws import ROUTES, DrawUseCases
+    from brandday.entrypoints.http import build_app
+    from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.hold_draw import result_of
+    from brandday.usecases.publish_receipt import PublishReceipt
+    from brandday.usecases.seal_draw import sealed
+
+    tables = _Tables()
+    stored, kept = tables.campaigns, tables.draws
+    live = LiveCampaigns(stored, now_ms)
+    browse = BrowseCampaigns(
+        live, stored, now_ms, seeds=stored.seed, draw_held=lambda campaign_id: result_of(kept, campaign_id) is not None
+    )
+    use_cases = DrawUseCases(
+        get_draw=browse.draw,
+        get_seal=lambda campaign_id: sealed(kept, campaign_id),
+        get_result=lambda campaign_id: result_of(kept, campaign_id),
+        get_receipt=PublishReceipt(live, tables.entries, kept, stored),
+        get_rules=browse.rules,
+    )
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+def entry_projector() -> Handler:
+    """Return the handler of EntryTable's stream."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from brandday.adapters.entry_stream import read_entrant_change
+    from brandday.entrypoints.on_entry_changed import build_handler
+    from brandday.usecases.count_entries import CountEntries
+    from brandday.usecases.issue_wins import IssueWins
+    from brandday.usecases.live_lotteries import LiveLotteries
+    from brandday.usecases.settle_entries import Records, SettleEntries
+
+    tables = _Rewards()
+    live = LiveCampaigns(tables.campaigns, now_ms)
+    lotteries = LiveLotteries(live, tables.campaigns)
+    settle = SettleEntries(lotteries, Records(tables.entries, tables.stock), now_ms)
+    issue = IssueWins(live, settle, tables.rewards, now_ms, each=ThreadPoolExecutor(REWARDS_AT_ONCE).map)
+    return build_handler(CountEntries(issue, tables.entry_counts), read_entrant_change)
+
+
+def draw_holder() -> Handler:
+    """Return the handler of the schedule that seals, draws and hands out prizes."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from brandday.adapters.drand_beacon import DrandBeacon
+    from brandday.adapters.http_post import HttpPost
+    from brandday.entrypoints.access_log import write_line
+    from brandday.entrypoints.on_draw_due import build_handler
+    from brandday.usecases.award_prizes import AwardPrizes
+    from brandday.usecases.hold_draw import HoldDraw
+    from brandday.usecases.live_lotteries import LiveLotteries
+    from brandday.usecases.run_draws import RunDraws
+    from brandday.usecases.seal_draw import SealDraw
+    from brandday.usecases.settle_entries import Records, SettleEntries
+
+    tables = _Rewards()
+    entrants, draws, stored = tables.entries, tables.draws, tables.campaigns
+    live = LiveCampaigns(stored, now_ms)
+    lotteries, records = LiveLotteries(live, stored), Records(entrants, tables.stock)
+    settle = SettleEntries(lotteries, records, now_ms)
+    return build_handler(
+        RunDraws(
+            live,
+            stored,
+            SealDraw(entrants, draws, settle, now_ms),
+            HoldDraw(draws, stored, DrandBeacon(HttpPost().get), now_ms),
+            AwardPrizes(
+                lotteries,
+                entrants,
+                records,
+                draws,
+                tables.rewards,
+                now_ms,
+                each=ThreadPoolExecutor(REWARDS_AT_ONCE).map,
+            ),
+            now_ms,
+            write_line,
+        )
+    )
 
 
 def stock_projector() -> Handler:
@@ -200,7 +342,7 @@ def admin() -> Handler:
     check = CheckDestinations(CONNECTORS, _tools(tables))
     use_cases = AdminUseCases(
         operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes, check),
-        inspect=InspectCampaign(tables.campaigns, tables.refusals, now_ms),
+        inspect=InspectCampaign(tables.campaigns, tables.refusals, tables.entry_counts, now_ms),
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
@@ -328,8 +470,10 @@ def fulfilment_worker() -> Handler:
 def reward_sweeper() -> Handler:
     """Return the handler of the reward sweeper's schedule."""
     from brandday.entrypoints.on_reward_sweep_due import build_handler
+    from brandday.usecases.settle_entries import Records, ReturnPrizes
     from brandday.usecases.sweep_rewards import SweepRewards
 
     tables = _Rewards()
     live = LiveCampaigns(tables.campaigns, now_ms)
-    return build_handler(SweepRewards(live, tables.campaigns, tables.rewards, tables.stock, now_ms))
+    return_prize = ReturnPrizes(Records(tables.entries, tables.stock))
+    return build_handler(SweepRewards(live, tables.campaigns, tables.rewards, tables.stock, now_ms, return_prize))

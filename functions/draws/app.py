@@ -1,0 +1,5 @@
+"""What lotteries have promised, and the receipts that show whether it was kept; public."""
+
+from brandday.bootstrap import draws
+
+lambda_handler = draws()
