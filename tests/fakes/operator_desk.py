@@ -14,6 +14,7 @@ from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import BEFORE, declared
 from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_stock import MemoryStock
 
@@ -36,6 +37,7 @@ class Desk:
     stock: MemoryStock = field(default_factory=MemoryStock)
     clock: SettableClock = field(default_factory=lambda: SettableClock(BEFORE))
     refusals: MemoryRefusals = field(default_factory=MemoryRefusals)
+    entries: MemoryEntryCounts = field(default_factory=MemoryEntryCounts)
     check_destinations: Callable[[Fulfilment], Sequence[FieldError]] = all_reachable
 
     @property
@@ -46,7 +48,7 @@ class Desk:
     @property
     def use_cases(self) -> AdminUseCases:
         """Return what the admin routes ask for."""
-        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.refusals, self.clock))
+        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.refusals, self.entries, self.clock))
 
     def published(self) -> Campaign:
         """Declare and publish a campaign."""

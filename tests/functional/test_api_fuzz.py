@@ -27,6 +27,7 @@ from brandday.usecases.dead_letter_ports import QueueName
 from brandday.usecases.inspect_campaign import InspectCampaign
 from tests.fakes.backend import SALE, Backend, sale, sku
 from tests.fakes.memory_campaigns import MemoryCampaigns
+from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.reward_backend import prizes
 from tests.fakes.reward_desk import RewardDesk, signed
@@ -71,7 +72,9 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
         (
             admin.ROUTES,
-            admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock)),
+            admin.AdminUseCases(
+                BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), MemoryEntryCounts(), BACKEND.clock)
+            ),
         ),
     ]
     pairs = []

@@ -58,6 +58,16 @@ def refusals_part_key(part: int) -> str:
     return str(part)
 
 
+def entry_counts_key(campaign_id: str) -> str:
+    """CampaignTable pk of the counts of a lottery's entries."""
+    return f"ENTRIES#{campaign_id}"
+
+
+def entry_counts_part_key(part: int) -> str:
+    """CampaignTable sk of one part of the counts."""
+    return str(part)
+
+
 def seed_key(campaign_id: str) -> str:
     """CampaignTable pk of a lottery's seed; not with CONFIG, which everybody who shows a campaign reads."""
     return f"SEED#{campaign_id}"

@@ -30,7 +30,14 @@ from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import Change, TrailEntry
 from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
-from brandday.usecases.inspect_campaign import CampaignSight, InspectCampaign, SkuStatistics, Statistics
+from brandday.usecases.inspect_campaign import (
+    CampaignSight,
+    InspectCampaign,
+    LotteryStatistics,
+    PrizeStatistics,
+    SkuStatistics,
+    Statistics,
+)
 from brandday.usecases.operate_campaign import Act, OperateCampaign
 
 OPERATOR: Final = "operator"
@@ -237,6 +244,37 @@ class SkuStatisticsBody(BaseModel):
         )
 
 
+class PrizeStatisticsBody(BaseModel):
+    """How a prize comes out against its plan; fractions are texts like `1/200`. What was won is `sold` of its SKU."""
+
+    prize: str
+    odds: Annotated[str | None, Field(description="In force now; null where no roll decides.")]
+    expected: Annotated[str | None, Field(description="Odds times entries, exactly; null without odds.")]
+    released: Annotated[int | None, Field(description="Units whose time has come; null: winning moments are secret.")]
+
+    @classmethod
+    def of(cls, statistics: PrizeStatistics) -> Self:
+        """The same, on the wire."""
+        return cls(
+            prize=statistics.prize,
+            odds=None if statistics.odds is None else write_odds(statistics.odds),
+            expected=None if statistics.expected is None else write_odds(statistics.expected),
+            released=statistics.released,
+        )
+
+
+class LotteryStatisticsBody(BaseModel):
+    """How a lottery goes."""
+
+    entries: Annotated[int, Field(description="So far; a second behind, and approximate.")]
+    prizes: list[PrizeStatisticsBody]
+
+    @classmethod
+    def of(cls, statistics: LotteryStatistics) -> Self:
+        """The same, on the wire."""
+        return cls(entries=statistics.entries, prizes=[PrizeStatisticsBody.of(prize) for prize in statistics.prizes])
+
+
 class StatisticsBody(Output):
     """How the stock stood at `as_of` (null: nothing has happened yet); about a second behind."""
 
@@ -247,6 +285,7 @@ class StatisticsBody(Output):
     refusals: Annotated[
         dict[str, int], Field(description="Requests refused so far, by code; some seconds behind, and approximate.")
     ]
+    lottery: Annotated[LotteryStatisticsBody | None, Field(description="Null unless it is a published lottery.")]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Self:
@@ -257,6 +296,7 @@ class StatisticsBody(Output):
             as_of=_time(statistics.as_of),
             skus=[SkuStatisticsBody.of(sku) for sku in statistics.skus],
             refusals=dict(statistics.refusals),
+            lottery=None if statistics.lottery is None else LotteryStatisticsBody.of(statistics.lottery),
         )
 
 

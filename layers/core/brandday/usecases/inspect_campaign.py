@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from brandday.domain.campaign import Campaign, State
+from brandday.domain.lottery import Moments, Prize, table_at
+from brandday.domain.pacing import release_steps
 from brandday.domain.trail import TrailEntry
+from brandday.usecases.count_entries import EntryCounts
 from brandday.usecases.live_campaigns import read_summary
 from brandday.usecases.ports import Clock
 
@@ -51,6 +55,29 @@ class SkuStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class PrizeStatistics:
+    """How a prize comes out against its plan.
+
+    `odds` are those in force now, None where no roll decides. `expected` is odds times entries, for each version of the
+    odds that was in force; None without odds. `released` counts the units whose time has come; None for winning
+    moments, which are secret: who knew that one waits to be met could tell a friend.
+    """
+
+    prize: str
+    odds: Fraction | None
+    expected: Fraction | None
+    released: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotteryStatistics:
+    """Entries so far (a second behind, and approximate: `count_entries`), and the prizes of an instant win."""
+
+    entries: int
+    prizes: tuple[PrizeStatistics, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """How a campaign's stock stood when the summary was last kept: `as_of`, epoch ms; None if nothing has happened.
 
@@ -62,6 +89,7 @@ class Statistics:
     as_of: int | None
     skus: tuple[SkuStatistics, ...]
     refusals: Mapping[str, int]
+    lottery: LotteryStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +98,7 @@ class InspectCampaign:
 
     campaigns: CampaignRecords
     refusals: RefusalCounts
+    entries: EntryCounts
     now: Clock
 
     def show(self, campaign_id: str) -> CampaignSight:
@@ -112,4 +141,38 @@ class InspectCampaign:
             summary.as_of or None,
             tuple(skus),
             self.refusals.load(campaign_id),
+            self._lottery(campaign),
         )
+
+    def _lottery(self, campaign: Campaign) -> LotteryStatistics | None:
+        lottery, luck = campaign.lottery, campaign.luck
+        if lottery is None or luck is None:
+            return None
+        now = self.now()
+        counts = self.entries.load(campaign.id)
+        tables = {table.version: table for table in luck.tables}
+        in_force = table_at(luck.tables, now)
+
+        def expected(prize: Prize) -> Fraction | None:
+            if prize.odds is None:
+                return None
+            return sum(
+                (tables[version].odds[prize.id] * count for version, count in counts.items() if version in tables),
+                Fraction(),
+            )
+
+        def released(prize: Prize) -> int | None:
+            if isinstance(prize.release, Moments):
+                return None
+            steps = release_steps(prize, luck.frozen, NO_SEED)
+            return max((step.units for step in steps if step.at <= now), default=0)
+
+        prizes = (
+            PrizeStatistics(prize.id, in_force.odds.get(prize.id), expected(prize), released(prize))
+            for prize in lottery.prizes
+        )
+        return LotteryStatistics(sum(counts.values()), tuple(prizes))
+
+
+NO_SEED = b""
+"""What plans of release that are no secret follow from."""
