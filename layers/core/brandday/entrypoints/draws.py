@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from brandday.domain.campaign import State
 from brandday.domain.campaign_view import BeaconView, DrawView, RulesView, TableView
 from brandday.domain.draw_record import Result, Seal
-from brandday.domain.errors import ReceiptNotReady
+from brandday.domain.errors import ReceiptNotReady, WrongMechanic
 from brandday.domain.lottery import Mode
 from brandday.domain.receipt_page import ReceiptPage
 from brandday.domain.times import to_rfc3339
@@ -202,7 +202,7 @@ def get_receipt(use_cases: DrawUseCases, request: Request[None]) -> Answer:
     except ValueError:
         raise wrong_query("after", "not_a_cursor") from None
     if page is None:
-        use_cases.get_draw(campaign_id)  # what is no lottery will never have a receipt: CampaignNotFound
+        use_cases.get_draw(campaign_id)  # what is no lottery will never have a receipt: WrongMechanic
         raise ReceiptNotReady
     return Answer(ReceiptBody(receipt=dict(page.receipt), next=page.next))
 
@@ -246,14 +246,22 @@ _DRAW: Final = "/v1/campaigns/{campaign_id}/draw"
 _PUBLIC: Final[Mapping[str, Any]] = {"cache_control": PUBLIC_FOR_A_SECOND, "etag": True}
 
 ROUTES: Final = (
-    Route("GET", _DRAW, get_draw, "See what a lottery has promised, and what came of it", DrawBody, **_PUBLIC),
+    Route(
+        "GET",
+        _DRAW,
+        get_draw,
+        "See what a lottery has promised, and what came of it",
+        DrawBody,
+        errors=(WrongMechanic,),
+        **_PUBLIC,
+    ),
     Route(
         "GET",
         f"{_DRAW}/receipt",
         get_receipt,
         "Read the receipt of a lottery that is over",
         ReceiptBody,
-        errors=(ReceiptNotReady,),
+        errors=(WrongMechanic, ReceiptNotReady),
         query={"after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before.")},
         **_PUBLIC,
     ),
@@ -263,6 +271,7 @@ ROUTES: Final = (
         get_rules,
         "Read the rules of a lottery: prizes, odds, times, conditions, organiser",
         RulesBody,
+        errors=(WrongMechanic,),
         **_PUBLIC,
     ),
 )

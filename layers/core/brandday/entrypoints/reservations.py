@@ -20,6 +20,7 @@ from brandday.domain.errors import (
     ReservationReleased,
     ShopperLimitReached,
     SoldOut,
+    WrongMechanic,
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
 from brandday.domain.times import to_rfc3339
@@ -156,6 +157,7 @@ ROUTES: Final = (
         needs_key=True,
         headers={"Location": "Where the reservation is.", **_REPLAYED_HEADER},
         errors=(
+            WrongMechanic,
             CampaignNotStarted,
             CampaignPaused,
             CampaignEnded,
