@@ -1,11 +1,15 @@
 """Puts the example campaigns on sale, through the operator's command: as an operator would."""
 
 import os
+import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import httpx
 from ruamel.yaml import YAML
 
 from brandday_local.places import FOLDER_VARIABLE, ROOT
@@ -21,12 +25,42 @@ FLASH_SALE = "november-brand-day"
 """The example that `make demo` rehearses."""
 
 
+LUCKY_DRAW = "lucky-draw"
+"""The example that anybody can try their luck in at once."""
+
+
 def put_on_sale(stack: LocalStack) -> None:
     """Apply and publish the example campaigns; RuntimeError with the command's words if one is refused."""
     files = sorted(CAMPAIGNS.glob("*.yaml"))
-    brandday(stack, "apply", *map(str, files), "--yes")
-    for file in files:
+    lotteries = [file for file in files if _document(file)["mechanic"] == "lottery"]
+    sales = [file for file in files if file not in lotteries]
+    # A lottery is published once, and keeps its window then: one that runs is left alone.
+    moved = [_opened_now(file, Path(stack.folder)) for file in lotteries if not _is_published(stack, file.stem)]
+    brandday(stack, "apply", *map(str, [*sales, *moved]), "--yes")
+    for file in sales:
         brandday(stack, "publish", str(_document(file)["id"]))
+
+
+def _opened_now(file: Path, folder: Path) -> Path:
+    """A published copy of a lottery, all its times moved by the same number of days so that it has just begun.
+
+    The examples are dated far off, and a lottery cannot last until then.
+    """
+    document = _document(file)
+    now = datetime.now(ZoneInfo(document["time_zone"])).replace(tzinfo=None)
+    days = (now - datetime.fromisoformat(str(document["starts_at"]))) // timedelta(days=1)
+
+    def move(time: re.Match[str]) -> str:
+        return (datetime.fromisoformat(time[0]) + timedelta(days=days)).isoformat()
+
+    text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\b", move, file.read_text(encoding="utf-8"))
+    copy = folder / file.name
+    copy.write_text(text.replace("status: draft", "status: published", 1), encoding="utf-8")
+    return copy
+
+
+def _is_published(stack: LocalStack, campaign_id: str) -> bool:
+    return httpx.get(f"{stack.api_url}/v1/campaigns/{campaign_id}", timeout=30).status_code == 200
 
 
 def something_to_buy() -> tuple[str, str]:

@@ -6,7 +6,7 @@ import time
 
 from rich.text import Text
 
-from brandday_local.examples import put_on_sale, something_to_buy
+from brandday_local.examples import LUCKY_DRAW, put_on_sale, something_to_buy
 from brandday_local.processes import alive
 from brandday_local.stack import RECEIVER_PORT, LocalStack
 from brandday_local.steps import console, step
@@ -46,6 +46,8 @@ def show_how_to_use(stack: LocalStack) -> None:
     show("An operator's token", stack.token("local-operator", "operator"))
     show("A second operator's, who may approve what the first one applied", stack.token("second-operator", "operator"))
     show("Buy something", reserve_with_curl(stack, shopper))
+    show("Try your luck (a new key is a new entry)", enter_with_curl(stack, shopper))
+    show("What that lottery has promised, for anybody", f"curl {stack.api_url}/v1/campaigns/{LUCKY_DRAW}/draw")
     show("A partner, and what it received", stack.receiver_url)
     if not stack.receiver_url.endswith(f":{RECEIVER_PORT}"):
         show(
@@ -62,6 +64,13 @@ def reserve_with_curl(stack: LocalStack, token: str) -> str:
     body = json.dumps({"sku": sku, "quantity": 1})
     url = f"{stack.api_url}/v1/campaigns/{campaign_id}/reservations"
     return shlex.join(["curl", "-i", url, *(word for header in headers for word in ("-H", header)), "-d", body])
+
+
+def enter_with_curl(stack: LocalStack, token: str) -> str:
+    """A command line that enters the lucky draw once."""
+    headers = (f"authorization: Bearer {token}", "idempotency-key: entry-1")
+    url = f"{stack.api_url}/v1/campaigns/{LUCKY_DRAW}/entries"
+    return shlex.join(["curl", "-i", "-X", "POST", url, *(word for header in headers for word in ("-H", header))])
 
 
 def show(title: str, value: str) -> None:

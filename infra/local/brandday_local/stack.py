@@ -62,11 +62,14 @@ class LocalStack:
     stock_table: str
     campaign_table: str
     reward_table: str
+    entry_table: str
     hold_queue_url: str
     hold_dead_letter_queue_url: str
     fulfilment_queue_url: str
     fulfilment_dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
+    draw_holder: str
+    """The function that seals and draws, every minute or when it is called."""
     partner_queue_url: str
     receiver_url: str
     """Where the partner of this machine shows what it received; its webhook is `/webhook` under it."""
@@ -190,11 +193,13 @@ class LocalStack:
             stock_table=outputs["StockTableName"],
             campaign_table=outputs["CampaignTableName"],
             reward_table=outputs["RewardTableName"],
+            entry_table=outputs["EntryTableName"],
             hold_queue_url=outputs["HoldQueueUrl"],
             hold_dead_letter_queue_url=outputs["HoldDeadLetterQueueUrl"],
             fulfilment_queue_url=outputs["FulfilmentQueueUrl"],
             fulfilment_dead_letter_queue_url=outputs["FulfilmentDeadLetterQueueUrl"],
             stream_dead_letter_queue_url=outputs["StreamDeadLetterQueueUrl"],
+            draw_holder=outputs["DrawHolderFunctionName"],
             partner_queue_url=Emulated(endpoint_url).queues.get_queue_url(QueueName=PARTNER_QUEUE)["QueueUrl"],
             receiver_url=receiver_url,
             api_id=outputs["ApiId"],
