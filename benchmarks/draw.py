@@ -1,120 +1,273 @@
-"""What a draw takes: seconds and peak memory to seal the list and to rank it, from a thousand entrants to a million.
+"""What a draw takes: processor seconds and memory to seal the list and to rank it, from a thousand entrants to a million.
 
     python -m benchmarks.draw [--largest 1000000]
 
-Synthetic entrants with one to three tickets each come bucket by bucket, as EntryTable is read, and are made anew for
-each pass: what that takes is shown apart and taken off. Time and memory are measured in runs of their own, because
-watching memory costs time. The exponent is the slope of time over entrants on a scale of powers of ten: 1 is linear.
+The real use cases, over synthetic records of one to three tickets each, which come bucket by bucket as EntryTable is
+read, and over a store of parts on disk; network and database are not in it. Every size has a process of its own and one
+run: memory is what the operating system gave it beyond what it had when it began. Making the records is measured apart
+and taken off. The exponent is the slope of time over entrants on a scale of powers of ten: 1 is linear.
 """
 
 import argparse
 import hashlib
 import math
+import multiprocessing
+import resource
+import sqlite3
+import tempfile
 import time
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from statistics import linear_regression
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
 from benchmarks import results
 from benchmarks.results import wide_console
-from brandday.domain.draw import Bucket, Tickets, list_root, rank, root, ticket_leaf
-from brandday.domain.layout import to_base64url
+from brandday.config.mechanics import parse_campaign
+from brandday.domain.campaign import Campaign, Status
+from brandday.domain.draw import SEAL_AFTER_MS
+from brandday.domain.entrant import Entrant, Entry
+from brandday.domain.layout import plan_layout, to_base64url
+from brandday.domain.lottery import MAX_PLACES, Beacon, Frozen
+from brandday.domain.lottery_state import freeze
+from brandday.domain.receipt import Randomness
+from brandday.usecases.hold_draw import HoldDraw
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.seal_draw import SealDraw
 
 SEED = hashlib.sha256(b"benchmark").digest()
+SALT = bytes(16)
 WINNERS, RESERVES = 100, 1000
 BUCKETS = sorted("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-MEMORY_BOUND_MB = 16
-"""At any size: the places of the ranking and one bucket of a million entrants take less."""
+MEMORY_BOUND_MB = 32
+"""At any size: the places of the ranking, one bucket and one page of a million entrants take less."""
 
 
-def bucket_of(name: str, entrants: int) -> list[Tickets]:
-    """Return one bucket in order of names."""
-    hashes = (hashlib.blake2b(f"{name}{number}".encode(), digest_size=9).digest() for number in range(entrants))
-    return sorted(Tickets(name + to_base64url(raw)[1:], 1 + raw[0] % 3) for raw in hashes)
+class Took(NamedTuple):
+    """One draw: seconds, megabytes of memory beyond the start, megabytes stored, and what came out."""
+
+    making: float
+    seal: float
+    draw: float
+    seal_mb: float
+    draw_mb: float
+    stored_mb: float
+    outcome: str
 
 
-def buckets(entrants: int) -> Iterator[tuple[str, list[Tickets]]]:
-    """Yield every bucket, one at a time."""
-    share, rest = divmod(entrants, len(BUCKETS))
-    for index, name in enumerate(BUCKETS):
-        yield name, bucket_of(name, share + (index < rest))
+def campaign(winners: int, reserves: int) -> Campaign:
+    """Return a published draw with these places."""
+    lottery = parse_campaign(
+        {
+            "id": "benchmark",
+            "title": {"en": "Benchmark"},
+            "mechanic": "lottery",
+            "mode": "draw",
+            "time_zone": "UTC",
+            "starts_at": "2026-11-09T00:00:00",
+            "ends_at": "2026-11-12T00:00:00",
+            "channels": ["web"],
+            "prizes": [{"prize": "P", "title": {"en": "P"}, "stock": winners, "reward": {"kind": "digital"}}],
+            "entries": {"per_day": 1, "per_campaign": 3},
+            "draw": {"at": "2026-11-12T12:00:00", "reserves": reserves},
+            "compliance": {
+                "organiser": "o",
+                "contact": "c",
+                "conditions": {"en": "c"},
+                "claim_rules": {"en": "c"},
+                "forfeiture": {"en": "f"},
+            },
+            "fulfilment": {
+                "by_kind": {"digital": {"connector": "webhook", "url": "https://p.example/", "secret": "brandday/p"}}
+            },
+        }
+    ).to_campaign()
+    declared = lottery.lottery
+    assert declared is not None
+    layout, window = plan_layout(lottery.skus, SALT), (lottery.starts_at, lottery.ends_at)
+    luck = freeze(declared, lottery.id, window, (lottery.starts_at,), layout.shards, seed=SEED, entry_salt=SALT)
+    return replace(lottery, status=Status.PUBLISHED, version=1, layout=layout, luck=luck)
 
 
-def read(entrants: int) -> int:
-    """Make all entrants and do nothing with them."""
-    return sum(len(tickets) for _, tickets in buckets(entrants))
+class Entrants:
+    """So many synthetic records, made anew whenever a bucket is read."""
+
+    def __init__(self, entrants: int) -> None:
+        self._share, self._rest = divmod(entrants, len(BUCKETS))
+
+    def bucket(self, frozen: Frozen, bucket: str) -> Iterator[Entrant]:
+        """Yield one bucket in order of names."""
+        count = self._share + (BUCKETS.index(bucket) < self._rest)
+        made = (hashlib.blake2b(f"{bucket}{number}".encode(), digest_size=9).digest() for number in range(count))
+        for raw in sorted(made, key=lambda raw: to_base64url(raw)[1:]):
+            entries = tuple(Entry(frozen.starts_at + at, "000000", 1) for at in range(1 + raw[0] % 3))
+            yield Entrant(bucket + to_base64url(raw)[1:], "owner", "sub", entries, version=1)
+
+    def load(self, frozen: Frozen, name: str, *, consistent: bool) -> Entrant | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def save(self, frozen: Frozen, before: Entrant | None, after: Entrant) -> bool:
+        """Nobody asks."""
+        raise NotImplementedError
 
 
-def seal(entrants: int) -> bytes:
-    """Return the root of the list."""
-    return list_root(Bucket(name, root(map(ticket_leaf, tickets)), len(tickets)) for name, tickets in buckets(entrants))
+class Parts:
+    """What is sealed and drawn, on disk: the port `Draws`."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path)
+        self._database.execute("CREATE TABLE parts (part TEXT PRIMARY KEY, text TEXT)")
+
+    def keep(self, campaign_id: str, part: str, text: str) -> str:
+        """Store a part unless there is one."""
+        del campaign_id
+        self._database.execute("INSERT INTO parts VALUES (?, ?) ON CONFLICT DO NOTHING", (part, text))
+        return self.read("", part) or ""
+
+    def read(self, campaign_id: str, part: str) -> str | None:
+        """Return a part."""
+        del campaign_id
+        found = self._database.execute("SELECT text FROM parts WHERE part = ?", (part,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def list(self, campaign_id: str, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield parts by prefix."""
+        del campaign_id
+        asked = "SELECT part, text FROM parts WHERE substr(part, 1, ?) = ? ORDER BY part"
+        yield from self._database.execute(asked, (len(prefix), prefix))
+
+    def count(self, campaign_id: str, what: str) -> int:
+        """Nothing is counted here."""
+        raise NotImplementedError
+
+    def mark(self, campaign_id: str, what: str, done: int) -> None:
+        """Nothing is counted here."""
+        raise NotImplementedError
+
+    def megabytes(self) -> float:
+        """Return how much is stored."""
+        return float(self._database.execute("SELECT sum(length(text)) FROM parts").fetchone()[0]) / 1e6
 
 
-def draw(entrants: int) -> list[str]:
-    """Return the ranking of the winners and reserves."""
-    tickets = (each for _, bucket in buckets(entrants) for each in bucket)
-    return [ranked.entrant for ranked in rank(SEED, "benchmark", tickets, WINNERS + RESERVES)]
+class Stored:
+    """One campaign, and its seed."""
+
+    def __init__(self, of: Campaign) -> None:
+        self._campaign = of
+
+    def load(self, campaign_id: str) -> tuple[Campaign, Mapping[str, str]]:
+        """Return it."""
+        del campaign_id
+        return self._campaign, {}
+
+    def list_ids(self) -> list[str]:
+        """Return its id."""
+        return [self._campaign.id]
+
+    def seed(self, campaign_id: str) -> bytes:
+        """Return the seed."""
+        del campaign_id
+        return SEED
 
 
-def seconds(work: Callable[[int], Any], entrants: int) -> float:
-    """Return the shorter of two runs."""
-    taken = []
-    for _ in range(2):
-        began = time.perf_counter()
-        work(entrants)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+class NoBeacon:
+    """A draw without a beacon asks for none."""
+
+    def fetch(self, beacon: Beacon) -> Randomness:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def is_genuine(self, beacon: Beacon, randomness: Randomness) -> bool:
+        """Nobody asks."""
+        raise NotImplementedError
 
 
-def peak_mb(work: Callable[[int], Any], entrants: int) -> float:
-    """Return the most memory that Python objects took at a time."""
-    tracemalloc.start()
-    work(entrants)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / 1e6
+def hold(entrants: int, winners: int, reserves: int) -> Took:
+    """Seal and draw once, in this process."""
+    of = campaign(winners, reserves)
+    stored, records = Stored(of), Entrants(entrants)
+    assert of.luck is not None
+    began = time.process_time()
+    for bucket in BUCKETS:
+        for _ in records.bucket(of.luck.frozen, bucket):
+            pass
+    making = time.process_time() - began
+    with tempfile.TemporaryDirectory() as folder:
+        parts, now = Parts(Path(folder) / "parts"), of.ends_at + SEAL_AFTER_MS
+        live = LiveCampaigns(stored, lambda: now).get(of.id)
+        start, began = _memory_mb(), time.process_time()
+        seal = SealDraw(records, parts, lambda _, record: record, lambda: now)(live, now + 1)
+        sealing, seal_mb = time.process_time() - began - making, _memory_mb() - start
+        assert seal is not None
+        assert of.lottery is not None
+        assert of.lottery.draw is not None
+        now, began = of.lottery.draw.at, time.process_time()
+        result = HoldDraw(parts, stored, NoBeacon(), lambda: now)(live, seal, now + 1)
+        drawing, draw_mb = time.process_time() - began, _memory_mb() - start
+        assert result is not None
+        return Took(
+            making, max(sealing, 1e-6), drawing, seal_mb, draw_mb, parts.megabytes(), f"{seal.root} {result.hash}"
+        )
 
 
-def exponent(times: dict[int, float]) -> float:
+def in_a_process_of_its_own(entrants: int, winners: int = WINNERS, reserves: int = RESERVES) -> Took:
+    """Do so where nothing else has taken memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(hold, (entrants, winners, reserves))
+
+
+def exponent(times: Mapping[int, float]) -> float:
     """Return the slope of time over entrants, both as powers of ten."""
     sizes = sorted(times)
     return linear_regression([math.log10(size) for size in sizes], [math.log10(times[size]) for size in sizes]).slope
 
 
+def _memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _shown(took: Took) -> dict[str, Any]:
+    return {
+        "seal_seconds": round(took.seal, 4),
+        "draw_seconds": round(took.draw, 4),
+        "seal_peak_mb": round(took.seal_mb, 2),
+        "draw_peak_mb": round(took.draw_mb, 2),
+        "stored_mb": round(took.stored_mb, 2),
+    }
+
+
 def main() -> None:
-    """Measure from a thousand entrants up, ten times as many each time."""
+    """Measure from a thousand entrants up, ten times as many each time; then the most places that a draw may have."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--largest", type=int, default=1_000_000)
     largest = parser.parse_args().largest
+    sizes = [10**power for power in range(3, 8) if 10**power <= largest]
     table = Table(title=f"A draw of {WINNERS} winners and {RESERVES:,} reserves", title_justify="left")
-    for column in ("entrants", "seconds to seal", "to rank", "to make them (taken off)", "peak MB, seal", "rank"):
+    for column in ("entrants", "seconds to seal", "to draw", "peak MB, seal", "draw", "MB stored"):
         table.add_column(column, justify="right")
-    sealing: dict[int, float] = {}
-    ranking: dict[int, float] = {}
-    section: dict[str, Any] = {"winners": WINNERS, "reserves": RESERVES, "sizes": {}}
-    size = 1000
-    while size <= largest:
-        making = seconds(read, size)
-        sealing[size], ranking[size] = (max(seconds(work, size) - making, 1e-6) for work in (seal, draw))
-        peaks = [peak_mb(work, size) for work in (seal, draw)]
-        assert max(peaks) < MEMORY_BOUND_MB, f"{size} entrants took {max(peaks):.1f} MB"
-        assert draw(size) == draw(size), "a draw that is done again gives the same"
-        figures = (f"{sealing[size]:.3f}", f"{ranking[size]:.3f}", f"{making:.3f}", *(f"{peak:.1f}" for peak in peaks))
-        table.add_row(f"{size:,}", *figures)
-        section["sizes"][str(size)] = {
-            "seal_seconds": round(sealing[size], 4),
-            "rank_seconds": round(ranking[size], 4),
-            "seal_peak_mb": round(peaks[0], 2),
-            "rank_peak_mb": round(peaks[1], 2),
-        }
-        size *= 10
-    section |= {"seal_exponent": round(exponent(sealing), 3), "rank_exponent": round(exponent(ranking), 3)}
+    took = {size: in_a_process_of_its_own(size) for size in sizes}
+    assert in_a_process_of_its_own(sizes[0]).outcome == took[sizes[0]].outcome, "done again, it is another draw"
+    most = in_a_process_of_its_own(sizes[-1] // 5, MAX_PLACES - RESERVES)
+    for size, each in took.items():
+        assert each.draw_mb < MEMORY_BOUND_MB, f"{size} entrants took {each.draw_mb:.1f} MB"
+        table.add_row(f"{size:,}", *(f"{value:.3f}" for value in _shown(each).values()))
+    table.add_section()
+    table.add_row(f"{sizes[-1] // 5:,}, {MAX_PLACES:,} places", *(f"{value:.3f}" for value in _shown(most).values()))
+    section: dict[str, Any] = {
+        "winners": WINNERS,
+        "reserves": RESERVES,
+        "sizes": {str(size): _shown(each) for size, each in took.items()},
+        "most_places": {"entrants": sizes[-1] // 5, "places": MAX_PLACES, **_shown(most)},
+        "seal_exponent": round(exponent({size: each.seal for size, each in took.items()}), 3),
+        "draw_exponent": round(exponent({size: each.draw for size, each in took.items()}), 3),
+    }
     wide_console().print(table)
     wide_console().print(
-        f"time grows with the power {section['seal_exponent']} (seal), {section['rank_exponent']} (rank)"
+        f"time grows with the power {section['seal_exponent']} (seal), {section['draw_exponent']} (draw)"
     )
     results.save("draw", section)
 

@@ -154,7 +154,7 @@ def test_a_shopper_who_enters_while_prizes_are_handed_out_loses_nothing() -> Non
     world = DrawWorld()
     world.seal()
     world.clock.now = world.draw_at
-    touched = []
+    touched: list[str] = []
 
     def touch(name: str) -> None:
         if name == "stock.write" and not touched:

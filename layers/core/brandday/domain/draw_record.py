@@ -216,7 +216,7 @@ def read_places(text: str) -> list[Place]:
 
 
 def pages_of(ranking: Iterable[Ranked]) -> Iterator[str]:
-    """Yield the pages of an unfinished ranking; a ticket's key follows from the ticket."""
+    """Yield the pages of an unfinished ranking; a ticket's key follows from its number."""
     for rows in batched(ranking, PAGE_ROWS, strict=False):
         yield write_tickets(Tickets(row.entrant, row.ticket) for row in rows)
 

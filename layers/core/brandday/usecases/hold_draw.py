@@ -2,12 +2,11 @@
 
 Nothing here is random when it runs. The seed was fixed at publication, the list by its seal, the beacon's round by its
 number; so whoever draws again, after a crash or next to somebody else, comes to the same ranking, and what is stored is
-never another one. Memory: the places of the ranking, twice, and one bucket of tickets.
+never another one. Memory: the places of the ranking, one page and one bucket of the list.
 """
 
-import heapq
 from collections.abc import Iterator
-from itertools import batched, chain, groupby, islice, repeat
+from itertools import batched, chain, groupby, repeat
 
 from brandday.domain.beacon import out_at
 from brandday.domain.draw import Bucket, Ranked, Tickets, rank, root, ticket_leaf
@@ -38,10 +37,9 @@ from brandday.domain.draw_record import (
     write_randomness,
     write_result,
 )
-from brandday.domain.entrant import entry_id
 from brandday.domain.layout import SLOTS
 from brandday.domain.lottery import Draw, Frozen, Lottery
-from brandday.domain.luck import commitment, draw_seed, ticket_key
+from brandday.domain.luck import commitment, draw_seed
 from brandday.domain.receipt import Randomness
 from brandday.usecases.draw_ports import Beacons, DrawDisagrees, Draws
 from brandday.usecases.live_campaigns import LiveCampaign
@@ -98,14 +96,22 @@ class HoldDraw:
     def _ranking(
         self, frozen: Frozen, seed: bytes, groups: list[Group], places: int, stop_at: int
     ) -> list[Ranked] | None:
-        done, best = self._left_off(frozen, seed)
-        for number, group in enumerate(groups[done:], done):
-            if self._now() >= stop_at:
-                self._leave_off(frozen, number, best)
-                return None
-            found = rank(seed, frozen.campaign_id, self._tickets(frozen, group), places)
-            best = list(islice(heapq.merge(best, found, key=lambda each: each.key), places))
-        return [each._replace(rank=at) for at, each in enumerate(best, 1)]
+        done, best = self._left_off(frozen)
+
+        def tickets() -> Iterator[Tickets]:
+            nonlocal done
+            yield from best
+            for group in groups[done:]:
+                if self._now() >= stop_at:
+                    return
+                yield from self._tickets(frozen, group)
+                done += 1
+
+        ranking = rank(seed, frozen.campaign_id, tickets(), places)
+        if done < len(groups):
+            self._leave_off(frozen, done, ranking)
+            return None
+        return ranking
 
     def _tickets(self, frozen: Frozen, group: Group) -> Iterator[Tickets]:
         """Yield a group's tickets, each bucket after it was seen to have the root that was sealed."""
@@ -146,17 +152,17 @@ class HoldDraw:
             self._draws.keep(frozen.campaign_id, ranked_part(done, pages - 1), text)
         self._draws.keep(frozen.campaign_id, ranking_part(done), str(pages))
 
-    def _left_off(self, frozen: Frozen, seed: bytes) -> tuple[int, list[Ranked]]:
+    def _left_off(self, frozen: Frozen) -> tuple[int, list[Tickets]]:
+        """Return how many groups were ranked, and the best of them.
+
+        Each comes with as many tickets as it takes to have the one that counts: the lowest key is still the same.
+        """
         heads = list(self._draws.list(frozen.campaign_id, RANKED))
         if not heads:
             return 0, []
         name, pages = heads[-1]
-        done, best = int(name.removeprefix(RANKED)), []
-        for page in range(int(pages)):
-            for entrant, ticket in self._page(frozen, ranked_part(done, page)):
-                key = ticket_key(seed, entry_id(frozen.campaign_id, entrant, ticket))
-                best.append(Ranked(0, entrant, ticket, key))
-        return done, best
+        done = int(name.removeprefix(RANKED))
+        return done, [row for page in range(int(pages)) for row in self._page(frozen, ranked_part(done, page))]
 
     def _page(self, frozen: Frozen, part: str) -> list[Tickets]:
         text = self._draws.read(frozen.campaign_id, part)
