@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import Any, Protocol
 
+from brandday.domain.draw import SEAL_AFTER_MS
 from brandday.entrypoints import draws, entries
 from brandday.entrypoints.draws import DrawUseCases
 from brandday.entrypoints.entries import EntryUseCases
@@ -21,7 +23,9 @@ from brandday.usecases.publish_receipt import PublishReceipt
 from brandday.usecases.seal_draw import SealDraw, sealed
 from brandday.usecases.settle_entries import Records, SettleEntries
 from tests.events import http_event
+from tests.fakes.backend import CLOSES, SALE
 from tests.fakes.clock import SettableClock
+from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.memory_campaigns import MemoryCampaigns
 from tests.fakes.memory_draws import MemoryDraws
 from tests.http_client import Answered, Client
@@ -173,3 +177,15 @@ class LotteryApi:
             seeds=self.world.campaigns.seed,
             draw_held=lambda campaign_id: result_of(self.kept, campaign_id) is not None,
         )
+
+
+def played_lottery() -> LotteryApi:
+    """An instant win of 30 shoppers, over and sealed."""
+    prizes = (prize("mug", 7, Fraction(1, 3)), prize("sticker", 9, None))
+    api = LotteryApi(LotteryBackend(lottery(*prizes, consolation="sticker")), SALE)
+    for number in range(30):
+        api.world.clock.advance(7)
+        assert api.enter(f"shopper-{number}").status == 201
+    api.world.clock.now = CLOSES + SEAL_AFTER_MS
+    api.seal()
+    return api

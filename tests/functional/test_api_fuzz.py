@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import schemathesis
@@ -20,12 +21,14 @@ from schemathesis.specs.openapi.checks import (
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
-from brandday.entrypoints import admin, campaigns, fulfilments, reservations, rewards
+from brandday.entrypoints import admin, campaigns, draws, entries, fulfilments, reservations, rewards
 from brandday.entrypoints.http import LambdaHandler, build_app
 from brandday.entrypoints.routes import Route
 from brandday.usecases.dead_letter_ports import QueueName
 from brandday.usecases.inspect_campaign import InspectCampaign
 from tests.fakes.backend import SALE, Backend, sale, sku
+from tests.fakes.lottery_api import LotteryApi, played_lottery
+from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.memory_campaigns import MemoryCampaigns
 from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
@@ -42,7 +45,13 @@ DESK.issue()
 DESK.queues[QueueName.HOLDS].bury("a reminder", 0)
 DESK.bury(REWARD)
 
-KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION, "reward_id": REWARD}
+LOTTERY = LotteryBackend(
+    lottery(prize("mug", 5, Fraction(1, 3)), prize("sticker", 20, None), consolation="sticker", per_day=9, earned=20)
+)
+ENTRIES, PLAYED = LotteryApi(LOTTERY, SALE), played_lottery()
+ENTRY = ENTRIES.enter(CLAIMS["sub"]).body["id"]
+
+KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION, "reward_id": REWARD, "entry_id": ENTRY}
 
 
 class Records(MemoryCampaigns):
@@ -69,6 +78,8 @@ def served() -> list[tuple[Route, LambdaHandler]]:
             ),
         ),
         (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
+        (entries.ROUTES, ENTRIES.entries()),
+        (draws.ROUTES, PLAYED.draws()),
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
         (
             admin.ROUTES,
@@ -131,6 +142,7 @@ def test_requests_about_things_that_exist_get_a_documented_answer(case: schemath
         now_and_then_it_has_failed()
     case.call_and_validate(headers=TOKEN | SIGN, checks=CHECKS)
     BACKEND.check(finished_restocks=False)
+    LOTTERY.check_entries()
 
 
 def now_and_then_it_has_failed() -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -18,9 +17,9 @@ from brandday.domain.receipt_page import join
 from brandday.domain.times import to_rfc3339
 from tests.fakes.backend import CLOSES, OPENS, SALE, sale, sku
 from tests.fakes.draw_world import SEED, DrawWorld, drawn_campaign, instant_campaign
-from tests.fakes.lottery_api import DRAW, PROOF, RECEIPT, RULES, LotteryApi
+from tests.fakes.lottery_api import DRAW, PROOF, RECEIPT, RULES, LotteryApi, played_lottery
 from tests.fakes.lottery_backend import SEED as INSTANT_SEED
-from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
+from tests.fakes.lottery_backend import LotteryBackend
 from tests.fakes.memory_entrants import MemoryEntrants
 
 PUBLIC = (DRAW, RECEIPT, RULES)
@@ -29,18 +28,6 @@ PUBLIC = (DRAW, RECEIPT, RULES)
 def drawn_api(*stocks: int, beacon: bool = False, entrants: int = 12) -> tuple[LotteryApi, DrawWorld]:
     world = DrawWorld(drawn_campaign(*stocks, beacon=beacon), entrants=entrants)
     return LotteryApi(world, world.id, world.draws), world
-
-
-def played_api() -> LotteryApi:
-    """An instant win of 30 shoppers, over and sealed."""
-    backend = LotteryBackend(lottery(prize("mug", 7, Fraction(1, 3)), prize("sticker", 9, None), consolation="sticker"))
-    api = LotteryApi(backend, SALE)
-    for number in range(30):
-        api.world.clock.advance(7)
-        assert api.enter(f"shopper-{number}").status == 201
-    api.world.clock.now = CLOSES + SEAL_AFTER_MS
-    api.seal()
-    return api
 
 
 # --- promises -------------------------------------------------------------------------------------------------
@@ -114,7 +101,7 @@ def test_a_receipt_is_not_there_before_the_end_and_says_when_to_ask_again() -> N
 
 
 def test_the_receipt_of_an_instant_win_verifies_and_a_changed_one_does_not() -> None:
-    pages = played_api().receipt_pages()
+    pages = played_lottery().receipt_pages()
     receipt = join(page.body["receipt"] for page in pages)
     assert len(pages) > 3
     assert len(receipt["entrants"]) == 30
@@ -139,7 +126,7 @@ def test_the_receipt_of_a_draw_verifies(beacon: bool) -> None:
     ["", "x", "list", "list.", "list.~.", "list.a.~~~", "release.99", "release.-1", "release.٣", "places.0", "x" * 501],
 )
 def test_a_cursor_of_no_page_is_named(after: str) -> None:
-    refused = played_api().public(RECEIPT, query={"after": after})
+    refused = played_lottery().public(RECEIPT, query={"after": after})
     assert (refused.status, refused.body["errors"][0]["query"]) == (422, "after")
 
 
@@ -183,7 +170,7 @@ def test_drafts_do_not_exist_and_sales_are_no_lotteries(route: str) -> None:
 
 @pytest.mark.parametrize("route", PUBLIC)
 def test_public_pages_can_be_cached_for_a_second_and_revalidated(route: str) -> None:
-    api = played_api()
+    api = played_lottery()
     first = api.public(route)
     assert first.headers["Cache-Control"] == "public, max-age=1"
     again = api.public(route, headers={"if-none-match": first.headers["ETag"]})
@@ -202,7 +189,7 @@ def worlds() -> Iterator[tuple[str, LotteryApi, MemoryEntrants]]:
     running = LotteryApi(backend, SALE)
     running.enter("shopper-1")
     yield "running", running, backend.entrants
-    over = played_api()
+    over = played_lottery()
     assert isinstance(over.world, LotteryBackend)
     yield "over", over, over.world.entrants
     api, world = drawn_api(1, 3)
