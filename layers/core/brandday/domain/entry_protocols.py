@@ -103,11 +103,13 @@ class Ask(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How to go about a claim: whether to write at once, where to look first, and all shards with released units."""
+    """How to go about a claim: whether to write at once, where to look first, and all shards with released units, in
+    pages; each proof begins anew with the first page.
+    """
 
     write_first: bool
     hints: tuple[int, ...]
-    pages: Iterable[tuple[int, ...]]
+    pages: Callable[[], Iterable[tuple[int, ...]]]
 
 
 class Present(NamedTuple):
@@ -237,7 +239,7 @@ def claim_prize(request: ClaimRequest, terms: Terms, plan: Plan) -> EntryProtoco
             case LostRace():
                 continue
             case NothingFree():
-                found = yield from _look_everywhere(request, terms, plan.pages)
+                found = yield from _look_everywhere(request, terms, plan.pages())
                 if isinstance(found, int):
                     hints = (found,)
                     continue

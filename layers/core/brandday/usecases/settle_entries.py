@@ -147,7 +147,7 @@ def plan_claim(lottery: LiveLottery, request: ClaimRequest) -> Plan:
     if not isinstance(prize.release, AtOnce):  # the units released last are the likeliest to be there
         hints = [pace.shard_of(unit) for unit in range(released - 1, max(-1, released - 1 - HINTS // 2), -1)] + hints
     chosen = tuple([shard for shard in dict.fromkeys(hints) if shard != request.home][:HINTS])
-    return Plan(left * LIKELY >= released > 0, chosen, _pages(pace, released, request.home))
+    return Plan(left * LIKELY >= released > 0, chosen, lambda: _pages(pace, released, request.home))
 
 
 def _pages(pace: PrizePace, released: int, home: int) -> Iterator[tuple[int, ...]]:
