@@ -29,7 +29,7 @@ from brandday.domain.errors import (
     every_error,
 )
 from brandday.domain.messages import ENGLISH, VARIANTS
-from brandday.entrypoints import admin, campaigns, draws, entries, fulfilments, reservations, rewards
+from brandday.entrypoints import admin, admin_draws, campaigns, draws, entries, fulfilments, reservations, rewards
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
@@ -40,7 +40,7 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 TABLES: Final = {
     "CampaignsFunction": ("Campaigns", campaigns.ROUTES),
     "ReservationsFunction": ("Reservations", reservations.ROUTES),
-    "AdminFunction": ("Admin", admin.ROUTES),
+    "AdminFunction": ("Admin", admin.ROUTES + admin_draws.ROUTES),
     "RewardsFunction": ("Rewards", rewards.ROUTES),
     "FulfilmentsFunction": ("Fulfilments", fulfilments.ROUTES),
     "EntriesFunction": ("Entries", entries.ROUTES),
@@ -54,7 +54,7 @@ GATEWAY_STATUSES: Final = (401, 403, 429, 503)
 _REFERENCE: Final = r"#/components/schemas/(\w+)"
 
 _DESCRIPTION: Final = """\
-Campaigns are public. Everything else needs a bearer token whose claims say who asks (`sub`, `tier`, `channel`,
+Campaigns and what lotteries publish are public. Everything else needs a bearer token whose claims say who asks (`sub`, `tier`, `channel`,
 `region`, `new_customer`) and what they may do (`scope`).
 
 Every refusal is `application/problem+json` with a stable `code`; what each one means is in `docs/api.md`. API Gateway
@@ -173,7 +173,7 @@ def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
 def operation_id(route: Route) -> str:
     """The handler's name; operators' routes are told from the public ones of the same name."""
     name = route.handler.__name__
-    return f"admin_{name}" if route.handler.__module__ == admin.__name__ else name
+    return f"admin_{name}" if route.handler.__module__ in (admin.__name__, admin_draws.__name__) else name
 
 
 def _function_of(route: Route) -> Callable[..., Any]:

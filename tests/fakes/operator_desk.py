@@ -9,11 +9,16 @@ from brandday.domain.fulfilment import Fulfilment
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.usecases.inspect_campaign import InspectCampaign
+from brandday.usecases.inspect_draw import InspectDraw
+from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.operate_campaign import OperateCampaign
+from brandday.usecases.rehearse_draw import RehearseDraw
 from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import BEFORE, declared
 from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_draws import MemoryDraws
+from tests.fakes.memory_entrants import MemoryEntrants
 from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_stock import MemoryStock
@@ -38,6 +43,8 @@ class Desk:
     clock: SettableClock = field(default_factory=lambda: SettableClock(BEFORE))
     refusals: MemoryRefusals = field(default_factory=MemoryRefusals)
     entries: MemoryEntryCounts = field(default_factory=MemoryEntryCounts)
+    entrants: MemoryEntrants = field(default_factory=MemoryEntrants)
+    draws: MemoryDraws = field(default_factory=MemoryDraws)
     check_destinations: Callable[[Fulfilment], Sequence[FieldError]] = all_reachable
 
     @property
@@ -48,7 +55,13 @@ class Desk:
     @property
     def use_cases(self) -> AdminUseCases:
         """Return what the admin routes ask for."""
-        return AdminUseCases(self.operate, InspectCampaign(self.campaigns, self.refusals, self.entries, self.clock))
+        live = LiveCampaigns(self.campaigns, self.clock)
+        rehearse = RehearseDraw(live, self.entrants, self.draws, self.clock, bytes)
+        return AdminUseCases(
+            self.operate,
+            InspectCampaign(self.campaigns, self.refusals, self.entries, self.clock),
+            InspectDraw(live, self.draws, rehearse, self.clock),
+        )
 
     def published(self) -> Campaign:
         """Declare and publish a campaign."""

@@ -21,15 +21,20 @@ from schemathesis.specs.openapi.checks import (
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
-from brandday.entrypoints import admin, campaigns, draws, entries, fulfilments, reservations, rewards
+from brandday.entrypoints import admin, admin_draws, campaigns, draws, entries, fulfilments, reservations, rewards
 from brandday.entrypoints.http import LambdaHandler, build_app
 from brandday.entrypoints.routes import Route
 from brandday.usecases.dead_letter_ports import QueueName
 from brandday.usecases.inspect_campaign import InspectCampaign
+from brandday.usecases.inspect_draw import InspectDraw
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.rehearse_draw import RehearseDraw
 from tests.fakes.backend import SALE, Backend, sale, sku
 from tests.fakes.lottery_api import LotteryApi, played_lottery
 from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.memory_campaigns import MemoryCampaigns
+from tests.fakes.memory_draws import MemoryDraws
+from tests.fakes.memory_entrants import MemoryEntrants
 from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.reward_backend import prizes
@@ -69,6 +74,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
     records = Records(there.summaries, there.campaigns, there.trails)
     manage, browse = environment.manage, environment.browse
     shopper = DESK.manager()
+    live, parts = LiveCampaigns(records, BACKEND.clock), MemoryDraws()
     tables: list[tuple[tuple[Route, ...], object]] = [
         (campaigns.ROUTES, campaigns.CampaignUseCases(browse.list_campaigns, browse.get_campaign)),
         (
@@ -82,9 +88,13 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (draws.ROUTES, PLAYED.draws()),
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
         (
-            admin.ROUTES,
+            admin.ROUTES + admin_draws.ROUTES,
             admin.AdminUseCases(
-                BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), MemoryEntryCounts(), BACKEND.clock)
+                BACKEND.operator(),
+                InspectCampaign(records, MemoryRefusals(), MemoryEntryCounts(), BACKEND.clock),
+                InspectDraw(
+                    live, parts, RehearseDraw(live, MemoryEntrants(), parts, BACKEND.clock, bytes), BACKEND.clock
+                ),
             ),
         ),
     ]

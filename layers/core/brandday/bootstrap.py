@@ -332,19 +332,26 @@ def admin() -> Handler:
     """Return the handler of the operators' routes."""
     from brandday.adapters.clock import random_bytes
     from brandday.connectors import CONNECTORS
+    from brandday.entrypoints import admin_draws
     from brandday.entrypoints.admin import ROUTES, AdminUseCases
     from brandday.entrypoints.http import build_app
     from brandday.usecases.check_destinations import CheckDestinations
     from brandday.usecases.inspect_campaign import InspectCampaign
+    from brandday.usecases.inspect_draw import InspectDraw
     from brandday.usecases.operate_campaign import OperateCampaign
+    from brandday.usecases.rehearse_draw import RehearseDraw
 
     tables = _Tables()
+    live = LiveCampaigns(tables.campaigns, now_ms)
     check = CheckDestinations(CONNECTORS, _tools(tables))
     use_cases = AdminUseCases(
         operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes, check),
         inspect=InspectCampaign(tables.campaigns, tables.refusals, tables.entry_counts, now_ms),
+        draws=InspectDraw(
+            live, tables.draws, RehearseDraw(live, tables.entries, tables.draws, now_ms, random_bytes), now_ms
+        ),
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+    return build_app(ROUTES + admin_draws.ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 
 def rewards() -> Handler:

@@ -38,6 +38,7 @@ from brandday.usecases.inspect_campaign import (
     SkuStatistics,
     Statistics,
 )
+from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.operate_campaign import Act, OperateCampaign
 
 OPERATOR: Final = "operator"
@@ -51,6 +52,7 @@ class AdminUseCases:
 
     operate: OperateCampaign
     inspect: InspectCampaign
+    draws: InspectDraw
 
 
 class CampaignDocument(RootModel[dict[str, Any]]):
