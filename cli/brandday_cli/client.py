@@ -200,6 +200,20 @@ class AdminClient:
         """What a lottery has promised in public, and what came of it; needs no token."""
         return self._call("GET", _public_path(campaign_id, "draw"))
 
+    def draw_sight(self, campaign_id: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """How far a lottery's draw is, as operators see it."""
+        return self._call("GET", _path(campaign_id, "draw"), query={"dry_run": "true"} if dry_run else {})
+
+    def draw_places(self, campaign_id: str) -> Iterator[dict[str, Any]]:
+        """Winners and reserves of a draw, in order, page by page as they are asked for."""
+        after: str | None = None
+        while True:
+            page = self._call("GET", _path(campaign_id, "draw", "places"), query={"after": after} if after else {})
+            yield from page["places"]
+            after = page["next"]
+            if after is None:
+                return
+
     def receipt_pages(self, campaign_id: str) -> Iterator[dict[str, Any]]:
         """The parts of a lottery's receipt, page by page; needs no token."""
         after: str | None = None

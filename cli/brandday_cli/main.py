@@ -16,6 +16,7 @@ from brandday_cli.audit import audit
 from brandday_cli.console import ask, done, out, print_failure, print_json
 from brandday_cli.failures import CommandFailed
 from brandday_cli.fulfilments import approve, fulfilment, fulfilments
+from brandday_cli.lottery import draw, winners
 from brandday_cli.redrive import redrive
 from brandday_cli.rehearse import rehearse
 from brandday_cli.target import Target, find_local_stack
@@ -187,6 +188,8 @@ def history(ctx: typer.Context, campaign_id: Id, as_json: Json = False) -> None:
 
 app.command()(watch)
 app.command()(audit)
+app.command()(winners)
+app.command()(draw)
 app.command()(verify)
 app.command()(rehearse)
 app.command()(fulfilments)
