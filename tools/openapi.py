@@ -54,8 +54,8 @@ GATEWAY_STATUSES: Final = (401, 403, 429, 503)
 _REFERENCE: Final = r"#/components/schemas/(\w+)"
 
 _DESCRIPTION: Final = """\
-Campaigns and what lotteries publish are public. Everything else needs a bearer token whose claims say who asks (`sub`, `tier`, `channel`,
-`region`, `new_customer`) and what they may do (`scope`).
+Campaigns and what lotteries publish are public. Everything else needs a bearer token whose claims say who asks (`sub`,
+`tier`, `channel`, `region`, `new_customer`) and what they may do (`scope`).
 
 Every refusal is `application/problem+json` with a stable `code`; what each one means is in `docs/api.md`. API Gateway
 itself refuses bad tokens, missing scopes and throttled requests with `{"message": ...}` instead.
