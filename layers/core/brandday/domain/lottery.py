@@ -36,7 +36,7 @@ MAX_MOMENTS = 10_000
 """Units of one prize with winning moments: environments compute the times of all of them."""
 
 MAX_PLACES = 100_000
-"""Units and reserves of a draw: its ranking is held in memory twice (60 MB), and each unit is handed out by two writes,
+"""Units and reserves of a draw: its ranking takes 48 MB of memory, and each unit is handed out by two writes,
 so that those of the largest draw are with their winners within the hour.
 """
 
