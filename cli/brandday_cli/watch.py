@@ -20,6 +20,7 @@ from rich.text import Text
 from brandday_cli.console import out
 from brandday_cli.target import Target
 from brandday_cli.views import state_text
+from brandday_cli.watch_lottery import Pace, render_lottery
 
 LOOK_EVERY_SECONDS = 1.0
 BAR_WIDTH = 28
@@ -50,16 +51,33 @@ class Rate:
 
 
 def render_frame(
-    statistics: Mapping[str, Any], rate: float = 0.0, schedule: Mapping[str, Any] | None = None
+    statistics: Mapping[str, Any],
+    rate: float = 0.0,
+    schedule: Mapping[str, Any] | None = None,
+    per_minute: float = 0.0,
 ) -> RenderableType:
     """Return one picture of a campaign.
 
     ``statistics`` is the answer of the admin API; ``schedule`` has ``starts_at`` and ``ends_at`` (RFC 3339) if known.
+    ``rate`` is units sold per second, ``per_minute`` are entries of a lottery.
     """
     now = datetime.fromisoformat(statistics["server_time"])
     title = Text.assemble((statistics["campaign_id"], "bold"), "  ", state_text(statistics["state"]))
     if schedule and statistics["state"] != "ended":
         title.append(f"  {_countdown(now, schedule)}")
+    parts: list[RenderableType] = [title]
+    parts += [render_lottery(statistics, per_minute)] if statistics.get("lottery") else _sales(statistics, rate)
+    refusals: Mapping[str, int] = statistics.get("refusals") or {}
+    if refusals:
+        counts = sorted(refusals.items(), key=lambda refusal: -refusal[1])
+        parts.append(Text("refused: " + "  ".join(f"{code} {count:,}" for code, count in counts)))
+    if statistics.get("as_of"):
+        age = (now - datetime.fromisoformat(statistics["as_of"])).total_seconds()
+        parts.append(Text(f"last change {max(0.0, age):,.1f} s ago", style="dim"))
+    return Group(*parts)
+
+
+def _sales(statistics: Mapping[str, Any], rate: float) -> list[RenderableType]:
     table = Table(expand=False)
     for heading, justify in (("SKU", "left"), ("", "left"), ("free", "right"), ("held", "right"), ("sold", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # both are JustifyMethods
@@ -76,19 +94,7 @@ def render_frame(
         )
     sold = sum(sku["sold"] for sku in statistics["skus"])
     total = sum(sku["initial"] + sku["restocked"] for sku in statistics["skus"])
-    parts: list[RenderableType] = [
-        title,
-        table,
-        Text(f"{sold:,} of {total:,} sold, {rate:,.1f} a second"),
-    ]
-    refusals: Mapping[str, int] = statistics.get("refusals") or {}
-    if refusals:
-        counts = sorted(refusals.items(), key=lambda refusal: -refusal[1])
-        parts.append(Text("refused: " + "  ".join(f"{code} {count:,}" for code, count in counts)))
-    if statistics.get("as_of"):
-        age = (now - datetime.fromisoformat(statistics["as_of"])).total_seconds()
-        parts.append(Text(f"last change {max(0.0, age):,.1f} s ago", style="dim"))
-    return Group(*parts)
+    return [table, Text(f"{sold:,} of {total:,} sold, {rate:,.1f} a second")]
 
 
 def _bar(sku: Mapping[str, int], total: int) -> Text:
@@ -124,7 +130,7 @@ def watch(
     campaign_id: Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.", show_default=False)],
     once: Annotated[bool, typer.Option("--once", help="Show one picture and stop.")] = False,
 ) -> None:
-    """Watch a campaign sell: free, held and sold units and the rate, until Ctrl-C."""
+    """Watch a campaign until Ctrl-C: free, held and sold units and the rate; of a lottery its prizes against plan."""
     target: Target = ctx.obj
     with target.operator() as client:
         schedule = client.declaration(campaign_id)
@@ -139,7 +145,7 @@ def watch(
 
 
 def _pictures(look: Callable[[], Mapping[str, Any]], schedule: Mapping[str, Any]) -> Iterator[RenderableType]:
-    rate = Rate()
+    rate, pace = Rate(), Pace()
     while True:
         statistics = look()
-        yield render_frame(statistics, rate.add(statistics), schedule)
+        yield render_frame(statistics, rate.add(statistics), schedule, pace.add(statistics))
