@@ -303,3 +303,8 @@ def test_nothing_about_entries_is_logged(api: LotteryApi) -> None:
     for secret in ("shopper-1", "a-secret-key", entry_id):
         assert secret not in text
     assert [line["campaign_id"] for line in api.lines] == [SALE] * 3
+
+
+def test_what_cannot_be_a_campaign_is_not_looked_for(api: LotteryApi) -> None:
+    api.world.campaigns.campaigns["brand#day"] = lottery()
+    assert api.call("GET", MINE, query={"campaign_id": "brand#day"}).code == "campaign_not_found"
