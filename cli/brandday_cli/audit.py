@@ -98,7 +98,7 @@ def open_tables(target: Target, reward_table: str | None = None, entry_table: st
             stack.stock_table,
             stack.campaign_table,
             reward_table or stack.reward_table,
-            entry_table or getattr(stack, "entry_table", None),
+            entry_table or stack.entry_table,
         )
     client = dynamodb_client(READ_TIMEOUT_MS)
     return _tables(client, settings.stock_table, settings.campaign_table, reward_table, entry_table)
