@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,15 @@ def test_the_round_of_a_draw_is_the_first_that_nobody_knows_before_it(after_ms: 
     assert out_at(chosen) >= at
     assert out_at(Beacon(CHAIN, chosen.round - 1)) < at
     assert (chosen.round == ROUND) == (after_ms == 0)
+
+
+def test_no_setting_of_a_deployment_leads_to_another_beacon() -> None:
+    """Chain, key and relays are constants: neither the environment nor the template has a word for them."""
+    root = Path(__file__).parents[2]
+    settings = (root / "layers/core/brandday/config/settings.py").read_text().lower()
+    variables = (root / "template.yaml").read_text().split("Variables:")[1].split("Resources:")[0].lower()
+    for word in ("drand", "beacon", "relay"):
+        assert word not in settings
+        assert word not in variables
+    assert "DrandBeacon(HttpPost().get)" in (root / "layers/core/brandday/bootstrap.py").read_text()
+    assert all(relay.startswith("https://") for relay in RELAYS)
