@@ -5,8 +5,10 @@ noted with the table or queue it goes to. What is allowed and never called fails
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -16,13 +18,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from brandday import bootstrap
+from brandday.adapters.campaign_table import CampaignTable
+from brandday.adapters.entry_table import EntryTable, decode_entrant
 from brandday.adapters.fulfilment_queue import dispatch_body
 from brandday.adapters.reward_table import decode_reward
+from brandday.domain.entrant import Entrant, Fate, Try
 from brandday.domain.webhook_signature import sign
 from brandday.usecases.reward_ports import Dispatch
 from brandday_local.ports import LOOPBACK, free_port
 from brandday_local.template_tables import TEMPLATE, table_shape
 from tests.events import http_event
+from tests.fakes.lottery_declarations import COMPLIANCE
 
 CAMPAIGN = "permitted"
 GIFTS = "gifts"
@@ -36,7 +42,20 @@ QUEUES = (
     "FulfilmentDeadLetterQueue",
     "StreamDeadLetterQueue",
 )
-TABLES = {"StockTable": "STOCK_TABLE", "CampaignTable": "CAMPAIGN_TABLE", "RewardTable": "REWARD_TABLE"}
+TABLES = {
+    "StockTable": "STOCK_TABLE",
+    "CampaignTable": "CAMPAIGN_TABLE",
+    "RewardTable": "REWARD_TABLE",
+    "EntryTable": "ENTRY_TABLE",
+}
+LUCK = "luck"
+"""An instant win with four gifts, which come back when nobody claims them, and points for everybody until they run out."""
+
+TRIAL = "trial"
+"""A draw with as many prizes as entrants, but for one who is a reserve."""
+
+ENTRANTS = 75
+TRIALS = 60
 PARTNER_QUEUE = "partner-prizes"
 PARTNER_QUEUES = "the queues in PartnerQueueArns"
 SENDER = "the identity of EmailSender"
@@ -71,6 +90,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         boto3.client("ses").verify_email_identity(EmailAddress="shop@example.com")
         monkeypatch.setenv("EMAIL_SENDER", "shop@example.com")
         monkeypatch.setenv("PRIVATE_DESTINATIONS", "allow")
+        monkeypatch.setattr(bootstrap, "REWARDS_AT_ONCE", 1)  # moto cannot be trusted with threads
 
         def note(params: dict[str, Any], model: Any, **_: Any) -> None:
             made.update(_actions(model.service_model.service_name, model.name, params))
@@ -86,7 +106,7 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     def play(function: str, script: Callable[[], None]) -> None:
         calls.clear()
         script()
-        used[function] = set(calls)
+        used[function] = used.get(function, set()) | calls
 
     play("AdminFunction", _operate)
     play("ReservationsFunction", _shop)
@@ -103,6 +123,21 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("FulfilmentWorkerFunction", _deliver)
     _let_claims_lapse()
     play("RewardSweeperFunction", _sweep_rewards)
+    play("AdminFunction", _publish_lotteries)
+    play("EntriesFunction", _enter)
+    _leave_an_entry_pending()
+    play("EntryProjectorFunction", _follow_entries)
+    _let_gifts_lapse(LUCK)
+    play("RewardSweeperFunction", lambda: _forfeit(LUCK))
+    _end_lotteries()
+    play("DrawHolderFunction", _draw)
+    play("EntryProjectorFunction", _follow_entries)
+    _let_gifts_lapse(TRIAL)
+    play("RewardSweeperFunction", lambda: _forfeit(TRIAL))
+    play("DrawHolderFunction", _move_up)
+    play("EntriesFunction", _prove)
+    play("DrawsFunction", _show)
+    play("AdminFunction", _look_at_draws)
 
     assert used == {function: _allowed(function) for function in used}
     assert used.keys() == {name for name, body in _resources().items() if body["Type"] == "AWS::Serverless::Function"}
@@ -371,6 +406,164 @@ def _sweep_rewards() -> None:
     assert decode_reward(_reward("physical")).units_returned
 
 
+def _publish_lotteries() -> None:
+    admin = bootstrap.admin()
+    nowhere = {"connector": "webhook", "url": f"http://{LOOPBACK}:{free_port()}/webhook", "secret": "brandday/partner"}
+    now = int(time.time())
+    common = {
+        "title": {"en": "Luck"},
+        "mechanic": "lottery",
+        "time_zone": "UTC",
+        "starts_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 60)),
+        "ends_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 86_400)),
+        "channels": ["web"],
+        "entries": {"per_day": 1, "per_campaign": 1, "earned": 1},
+        "compliance": COMPLIANCE,
+        "fulfilment": {
+            "claim_until": "2099-02-01T00:00:00Z",
+            "by_kind": {"physical": nowhere, "digital": nowhere},
+        },
+    }
+    gift = {"prize": "GIFT", "title": {"en": "Gift"}, "reward": {"kind": "physical"}}
+    points = {"prize": "POINTS", "title": {"en": "Points"}, "stock": 60, "reward": {"kind": "digital"}}
+    instant = common | {
+        "id": LUCK,
+        "mode": "instant",
+        "prizes": [gift | {"stock": 4, "odds": "1/2"}, points],
+        "consolation": "POINTS",
+    }
+    drawn = common | {
+        "id": TRIAL,
+        "mode": "draw",
+        "prizes": [gift | {"stock": TRIALS - 1}],
+        "draw": {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 2 * 86_400)), "reserves": 1},
+    }
+    for document in (instant, drawn):
+        act = f"/v1/admin/campaigns/{document['id']}"
+        applied = _ask(admin, "PUT", act, document)
+        assert applied["statusCode"] == 200, applied
+        assert _ask(admin, "POST", f"{act}/publish", {})["statusCode"] == 200
+        assert _ask(admin, "GET", f"{act}/statistics")["statusCode"] == 200
+
+
+def _enter() -> None:
+    for campaign, entrants in ((LUCK, ENTRANTS), (TRIAL, TRIALS)):
+        entries = bootstrap.entries()
+        for number in range(entrants):
+            answer = _as_shopper(entries, "POST", f"/v1/campaigns/{campaign}/entries", number)
+            assert answer["statusCode"] == 201, answer
+    again = _as_shopper(entries, "POST", f"/v1/campaigns/{TRIAL}/entries", 0, key="once more")
+    assert again["statusCode"] == 409, again
+    granted = {"id": "share-1", "shopper_id": "shopper-0", "chances": 1, "reason": "share"}
+    answer = _ask(entries, "POST", f"/v1/campaigns/{TRIAL}/chances", granted, subject="shop", scope="orders")
+    assert answer["statusCode"] == 200, answer
+    (entry,) = _own_entries(entries, TRIAL)
+    for page in (entry, f"{entry}/proof"):
+        assert _as_shopper(entries, "GET", page, 0)["statusCode"] == 200
+
+
+def _own_entries(entries: Handler, campaign: str) -> list[str]:
+    listed = _as_shopper(entries, "GET", "/v1/entries", 0, query={"campaign_id": campaign})
+    assert listed["statusCode"] == 200, listed
+    return [f"/v1/entries/{entry['id']}" for entry in json.loads(listed["body"])["entries"]]
+
+
+def _leave_an_entry_pending() -> None:
+    """As a request does that is killed between its two writes, when there are no points any more."""
+    client = _unnoted("dynamodb")
+    campaign = CampaignTable(client, "CampaignTable").load(LUCK)[0]
+    assert campaign.luck is not None
+    table = EntryTable(client, "EntryTable")
+    loser = next(each for each in _entrants(LUCK) if each.entries[-1].won is None)
+    entry = loser.entries[-1]
+    left = replace(loser, entries=(entry._replace(tries=(Try("1", Fate.PENDING),)),))
+    changed = replace(left, entries=(left.entries[0]._replace(at=entry.at + 1, tag="killed"),))
+    assert table.save(campaign.luck.frozen, loser, replace(loser, entries=(entry, changed.entries[0])))
+
+
+def _entrants(campaign: str) -> list[Entrant]:
+    return [decode_entrant(item) for item in _items("EntryTable") if item["pk"]["S"].startswith(campaign)]
+
+
+def _follow_entries() -> None:
+    event = _stream(_items("EntryTable"), "pk", "sk")
+    assert bootstrap.entry_projector()(event, None) == {"batchItemFailures": []}
+    assert not any(entrant.entries[-1].pending for entrant in _entrants(LUCK))
+
+
+def _let_gifts_lapse(campaign: str) -> None:
+    """One gift waits for its address, and its deadline was long ago."""
+    late = {"claim_until": {"N": "1"}}
+    item = next(each for each in _gifts_of(campaign) if each["status"]["S"] == "awaiting_address")
+    _unnoted("dynamodb").put_item(TableName="RewardTable", Item=item | late)
+    _rewrite(campaign, '"2099-02-01T00:00:00', '"2025-02-01T00:00:00')
+
+
+def _gifts_of(campaign: str) -> list[dict[str, Any]]:
+    rewards = (item for item in _items("RewardTable") if item["sk"]["S"].endswith(f".{campaign}"))
+    return [item for item in rewards if item["kind"]["S"] == "physical"]
+
+
+def _forfeit(campaign: str) -> None:
+    bootstrap.reward_sweeper()({}, None)
+    assert any(item["status"]["S"] == "forfeited" for item in _gifts_of(campaign))
+
+
+def _end_lotteries() -> None:
+    """Long enough ago for the seal, and for the draw."""
+    document = _config(TRIAL)["document"]["S"]
+    _rewrite(TRIAL, found := re.findall(r'"draw":{"at[^,]*', document)[0], re.sub(r"\d{13}", "1000", found))
+    for campaign in (LUCK, TRIAL):
+        _unnoted("dynamodb").update_item(
+            TableName="CampaignTable",
+            Key=_config_key(campaign),
+            UpdateExpression="SET #status = :ended, ended_at = :at",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":ended": {"S": "ended"},
+                ":at": {"S": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 120))},
+            },
+        )
+
+
+def _draw() -> None:
+    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert sum(entrant.entries[0].won is not None for entrant in _entrants(TRIAL)) == TRIALS - 1
+
+
+def _move_up() -> None:
+    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert sum(entrant.entries[0].won is not None for entrant in _entrants(TRIAL)) == TRIALS, "the reserve has one, too"
+
+
+def _prove() -> None:
+    entries = bootstrap.entries()
+    for campaign in (LUCK, TRIAL):
+        proof = _as_shopper(entries, "GET", f"{_own_entries(entries, campaign)[0]}/proof", 0)
+        assert proof["statusCode"] == 200, proof
+        assert json.loads(proof["body"])["luck"]
+
+
+def _look_at_draws() -> None:
+    admin = bootstrap.admin()
+    draw = f"/v1/admin/campaigns/{TRIAL}/draw"
+    assert _ask(admin, "GET", draw, query={"dry_run": "true"})["statusCode"] == 200
+    places = _ask(admin, "GET", f"{draw}/places")
+    assert len(json.loads(places["body"])["places"]) == TRIALS
+
+
+def _show() -> None:
+    draws = bootstrap.draws()
+    for campaign in (LUCK, TRIAL):
+        for page in ("draw", "draw/receipt", "rules"):
+            shown = _ask(draws, "GET", f"/v1/campaigns/{campaign}/{page}")
+            assert shown["statusCode"] == 200, shown
+        page = json.loads(_ask(draws, "GET", f"/v1/campaigns/{campaign}/draw/receipt")["body"])
+        while page["next"] is not None:
+            shown = _ask(draws, "GET", f"/v1/campaigns/{campaign}/draw/receipt", query={"after": page["next"]})
+            page = json.loads(shown["body"])
+
+
 def _reward(kind: str) -> dict[str, Any]:
     return next(item for item in _items("RewardTable") if item.get("kind") == {"S": kind})
 
@@ -416,16 +609,23 @@ def _make_holds_due() -> None:
 
 
 def _rewrite(campaign_id: str, old: str, new: str) -> None:
-    client = _unnoted("dynamodb")
-    key = {"pk": {"S": f"CAMPAIGN#{campaign_id}"}, "sk": {"S": "CONFIG"}}
-    document = client.get_item(TableName="CampaignTable", Key=key)["Item"]["document"]["S"]
+    document = _config(campaign_id)["document"]["S"]
     assert old in document
-    client.update_item(
+    _unnoted("dynamodb").update_item(
         TableName="CampaignTable",
-        Key=key,
+        Key=_config_key(campaign_id),
         UpdateExpression="SET document = :document",
         ExpressionAttributeValues={":document": {"S": document.replace(old, new)}},
     )
+
+
+def _config_key(campaign_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"CAMPAIGN#{campaign_id}"}, "sk": {"S": "CONFIG"}}
+
+
+def _config(campaign_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = _unnoted("dynamodb").get_item(TableName="CampaignTable", Key=_config_key(campaign_id))
+    return found["Item"]  # type: ignore[no-any-return]
 
 
 def _unnoted(service: str) -> Any:
@@ -452,13 +652,24 @@ def _ask(
     subject: str = "op",
     scope: str = "operator",
     query: dict[str, str] | None = None,
+    key: str = "a key",
 ) -> dict[str, Any]:
     event = http_event(
-        "reserve_units", body=body, claims={"sub": subject, "scope": scope}, path={"campaign_id": CAMPAIGN}
+        "reserve_units",
+        body=body,
+        headers={"idempotency-key": key},
+        claims={"sub": subject, "scope": scope},
+        path={"campaign_id": CAMPAIGN},
     )
+    if body is None:
+        del event["body"]
     event["rawPath"], event["requestContext"]["http"] = path, {"method": method, "path": path}
     event["queryStringParameters"] = query or {}
     return handler(event, None)
+
+
+def _as_shopper(handler: Handler, method: str, path: str, number: int, **more: Any) -> dict[str, Any]:
+    return _ask(handler, method, path, subject=f"shopper-{number}", scope="shopper", **more)
 
 
 def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
