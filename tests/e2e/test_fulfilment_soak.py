@@ -20,12 +20,12 @@ from brandday_local.stack import LocalStack
 from tests.e2e.fulfilment_rush import (
     Doubler,
     Killer,
+    Sale,
     arrivals,
     brandday,
     deliveries,
-    misbehave,
+    moods,
     put_on_sale,
-    sell_everything,
     take_dead_letters,
     trouble,
     visibility,
@@ -57,17 +57,16 @@ def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: 
     take_dead_letters(stack)
     put_on_sale(stack, folder, campaign_id, size.rewards)
     kills: Counter[str] = Counter()
-    with visibility(stack, seconds=10):
-        killer = Killer(stack, killed, size.kill_every, kills)
-        with trouble([killer]):
-            rewards = sell_everything(stack, campaign_id)
-            refused = set(random.sample(rewards, size.refused))
-            misbehave(stack, **MOODS, refuse=sorted(refused))
-            doubler = Doubler(stack, random.sample(rewards, size.rewards // 5), pause_seconds=0.05)
-            with trouble([doubler]):
-                wanted = {"dispatched": size.rewards - size.refused, "failed": size.refused}
-                took = wait_until(stack, campaign_id, wanted, size.seconds)
-    misbehave(stack)
+    sale = Sale.plan(stack, campaign_id)
+    rewards = sale.rewards
+    refused = set(random.sample(rewards, size.refused))
+    wanted = {"dispatched": size.rewards - size.refused, "failed": size.refused}
+    killer = Killer(stack, killed, size.kill_every, kills)
+    doubler = Doubler(stack, random.sample(rewards, size.rewards // 5), pause_seconds=0.05)
+    with visibility(stack, seconds=10), moods(stack, **MOODS, refuse=sorted(refused)), trouble([killer]):
+        sale.happen()
+        with trouble([doubler]):
+            took = wait_until(stack, campaign_id, wanted, size.seconds)
     print(f"\n{size.rewards} rewards in {took:.0f} s; killed {dict(kills)}, sent {doubler.sent} messages twice")
     print(f"arrivals at the partner: {dict(arrivals(stack, campaign_id))}")
 
