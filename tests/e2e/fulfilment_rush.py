@@ -97,8 +97,8 @@ class Sale:
         """Ids of the rewards."""
         return [reward_id(name, self.at, self.campaign_id) for names in self.owners.values() for name in names]
 
-    def happen(self) -> None:
-        """Write paid claims of all these shoppers straight into the shards.
+    def happen(self, pause_seconds: float) -> None:
+        """Write paid claims of all these shoppers straight into the shards, a few at once and with pauses.
 
         Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes
         are the product's own: the same conditions, one record per shopper.
@@ -119,6 +119,7 @@ class Sale:
             )
             write = ShardWrite(shard, changes, {"0": -len(names)}, {"0": self.layout.capacity("0", shard)})
             assert isinstance(table.write(self.campaign_id, write), Written)
+            time.sleep(pause_seconds)
 
 
 def _owners(layout: Layout) -> dict[int, list[str]]:
