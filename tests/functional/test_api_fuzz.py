@@ -68,7 +68,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
             ),
         ),
         (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
-        (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
+        (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.redrive_queues(), DESK.reports())),
         (
             admin.ROUTES,
             admin.AdminUseCases(BACKEND.operator(), InspectCampaign(records, MemoryRefusals(), BACKEND.clock)),

@@ -18,6 +18,7 @@ from brandday.entrypoints import admin, fulfilments
 from brandday.entrypoints.http import build_app
 from brandday.usecases.dead_letter_ports import DeadLetter, QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards
+from brandday.usecases.redrive_queues import RedriveQueues
 from brandday.usecases.reward_ports import Page
 from brandday_cli import redrive
 from brandday_cli.failures import ExitCode
@@ -103,20 +104,14 @@ class Office(Shell):
     def gateway(self) -> Any:
         """Return the API as a WSGI application: campaigns, and rewards."""
         acts = Acts(self.rewards, self.applied_by)
-        operate = OperateRewards(
-            self.rewards,
-            acts,
-            self.desk.campaigns,
-            self.rebuild,
-            self.queues,
-            CONNECTORS,
-            self.desk.clock,
-            bytes,
+        operate = OperateRewards(self.rewards, acts, self.desk.campaigns, CONNECTORS, self.desk.clock, bytes)
+        redrive_queues = RedriveQueues(
+            self.queues, self.desk.campaigns, self.rewards, operate.redrive_failed, self.rebuild, self.desk.clock
         )
         partners: Any = None  # nobody reports here
         both = (
             (admin.ROUTES, self.desk.use_cases),
-            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, partners)),
+            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, redrive_queues, partners)),
         )
         return Gateway(
             (route, build_app(routes, use_cases, now_ms=self.desk.clock, jitter=lambda: 0.0, write=lambda _: None))

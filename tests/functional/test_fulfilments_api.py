@@ -30,7 +30,9 @@ class Api:
 
     def __init__(self, kind: RewardKind = RewardKind.DIGITAL, value: Money | None = None) -> None:
         self.desk = RewardDesk(prizes(kind, stock=40, value=value))
-        self.client = Client(ROUTES, FulfilmentUseCases(self.desk.operate(), self.desk.reports()))
+        self.client = Client(
+            ROUTES, FulfilmentUseCases(self.desk.operate(), self.desk.redrive_queues(), self.desk.reports())
+        )
 
     def win(self, shopper: str = "shopper-1", **changes: Any) -> str:
         """Let a shopper win, and something happen to the reward; return its id."""

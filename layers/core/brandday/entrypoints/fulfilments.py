@@ -26,6 +26,7 @@ from brandday.entrypoints.http_input import CURSOR, parse_body, read_choice, rea
 from brandday.entrypoints.routes import ID_FORMS, Answer, Input, Output, Request, Route
 from brandday.usecases.dead_letter_ports import QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards, RewardAct, RewardSight
+from brandday.usecases.redrive_queues import RedriveQueues
 from brandday.usecases.take_reports import TakeReports
 
 OPERATOR: Final = "operator"
@@ -43,6 +44,7 @@ class FulfilmentUseCases:
     """What these routes ask for."""
 
     operate: OperateRewards
+    redrive_queues: RedriveQueues
     reports: TakeReports
 
 
@@ -243,7 +245,7 @@ def redrive_fulfilment(use_cases: FulfilmentUseCases, request: Request[None]) ->
 
 def list_queues(use_cases: FulfilmentUseCases, _: Request[None]) -> Answer:
     """200 with the length of every queue."""
-    counts = use_cases.operate.queues()
+    counts = use_cases.redrive_queues.counts()
     return Answer(QueueListBody(queues=[QueueBody.of(name, counts[name]) for name in QueueName if name in counts]))
 
 
@@ -258,7 +260,7 @@ def redrive_queue(use_cases: FulfilmentUseCases, request: Request[RedriveInput])
     if body.campaign_id is not None and name is not QueueName.FULFILMENTS:
         reason = "only the queue fulfilments can be redriven for one campaign"
         raise ValidationFailed(errors=[FieldError("/campaign_id", "refused", {"reason": reason})])
-    done = use_cases.operate.redrive_queue(
+    done = use_cases.redrive_queues(
         name,
         request.subject,
         limit=body.limit,
