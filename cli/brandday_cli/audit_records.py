@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 type RawItem = Mapping[str, Mapping[str, Any]]
@@ -100,7 +101,9 @@ class Restock:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the campaign record says must hold: layout, stock, limits and restocks."""
+    """What the campaign record says must hold: layout, stock, limits, restocks, and the claim deadline (epoch ms, 0 if
+    there is none).
+    """
 
     campaign_id: str
     shards: int
@@ -111,6 +114,7 @@ class Plan:
     hold_ms: int
     extend_ms: int
     restocks: tuple[Restock, ...] = ()
+    claim_until: int = 0
     sku_of_slot: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,10 +165,15 @@ def decode_plan(campaign_id: str, config: RawItem | None) -> tuple[Plan, list[Vi
             restocks=tuple(
                 Restock(str(one["id"]), str(one["sku"]), int(one["quantity"]), bool(one["done"])) for one in restocks
             ),
+            claim_until=_moment((document.get("fulfilment") or {}).get("claim_until")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableCampaign(f"the record of campaign {campaign_id!r} is malformed: {error!r}") from error
     return plan, _check_layout(plan)
+
+
+def _moment(text: str | None) -> int:
+    return 0 if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def _check_layout(plan: Plan) -> list[Violation]:
