@@ -93,10 +93,8 @@ class WebhookConnector:
             return TryLater(clean(f"cannot sign: {reason}"), is_down=False)
         try:
             answer = tools.http.post(options.url, headers, body, timeout_ms=tools.timeout_ms)
-        except AddressRefused as error:
-            # Names may lead elsewhere for a while, by mistake or by attack; nothing was sent.
-            return TryLater(clean(str(error)))
-        except NoAnswer as error:
+        except (NoAnswer, AddressRefused) as error:
+            # Names may lead to a private address for a while, by mistake or by attack; nothing was sent then.
             return TryLater(clean(str(error)))
         return _verdict(answer, now)
 
