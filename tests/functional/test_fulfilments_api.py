@@ -327,6 +327,17 @@ def test_a_queue_is_redriven_page_by_page(api: Api) -> None:
     assert {api.desk.reward(reward_id).status for reward_id in ids} == {RewardStatus.PENDING}
 
 
+def test_who_redrives_a_queue_leaves_a_trace_also_when_it_goes_wrong(api: Api) -> None:
+    api.desk.queues[QueueName.HOLDS].bury("reminder", api.desk.clock())
+    redrive(api, "holds")
+    done = api.client.lines[-1]
+    assert (done["who"], done["queue"], done["dry_run"], done["redriven"]) == (COLLEAGUE, "holds", False, 1)
+    api.desk.queues[QueueName.HOLDS].bury("another reminder", api.desk.clock())
+    api.desk.queues[QueueName.HOLDS].full = True
+    assert redrive(api, "holds").code == "temporarily_overloaded"
+    assert api.client.lines[-1]["who"] == COLLEAGUE
+
+
 def test_holds_and_stream_are_redriven(api: Api) -> None:
     api.desk.queues[QueueName.HOLDS].bury("reminder", 0)
     assert redrive(api, "holds").body["redriven"] == 1

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from brandday.domain.campaign import Sku, State
 from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.fulfilment import RewardKind
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
 
@@ -120,7 +120,6 @@ def get_health(_: CampaignUseCases, __: Request[None]) -> Answer:
 
 def _fields(view: CampaignView) -> CampaignFields:
     campaign = view.campaign
-    claim_until = campaign.fulfilment.claim_until
     return CampaignFields(
         id=campaign.id,
         title=dict(campaign.title),
@@ -138,7 +137,7 @@ def _fields(view: CampaignView) -> CampaignFields:
         limit_per_shopper=campaign.limit_per_shopper,
         hold_seconds=campaign.hold_seconds,
         extend_seconds=campaign.extend_seconds,
-        claim_until=None if claim_until is None else to_rfc3339(claim_until),
+        claim_until=to_rfc3339_or_none(campaign.fulfilment.claim_until),
         skus=[SkuBody.of(sku, view.availability[sku.sku]) for sku in campaign.skus],
     )
 

@@ -22,11 +22,10 @@ from brandday.domain.errors import (
     SoldOut,
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
-from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import SHOPPER, Answer, Input, Output, Request, Route
 
-SHOPPER: Final = "shopper"
 ORDERS: Final = "orders"
 
 
@@ -89,7 +88,7 @@ class ReservationBody(Output):
             unit_price=MoneyBody.of(price),
             total_price=MoneyBody(amount=price.amount * reservation.quantity, currency=price.currency),
             state=reservation.state,
-            expires_at=None if expires_at_ms is None else to_rfc3339(expires_at_ms),
+            expires_at=to_rfc3339_or_none(expires_at_ms),
             extended=reservation.extended,
             order_id=reservation.order_id,
             resumed=resumed,
