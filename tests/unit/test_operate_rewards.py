@@ -1,5 +1,7 @@
 """Operators look at rewards, approve them and send them anew."""
 
+from dataclasses import replace
+
 import pytest
 
 from brandday.domain.errors import (
@@ -13,7 +15,7 @@ from brandday.domain.fulfilment import RewardKind
 from brandday.domain.money import Money
 from brandday.domain.reward import RewardStatus
 from tests.fakes.backend import SALE
-from tests.fakes.reward_backend import prizes
+from tests.fakes.reward_backend import CLAIM_UNTIL, prizes
 from tests.fakes.reward_desk import APPLIER, COLLEAGUE, RewardDesk
 from tests.fakes.tap import Killed, every_kill, killed_at
 
@@ -39,6 +41,15 @@ def test_an_order_that_the_shop_hands_over_goes_nowhere(desk: RewardDesk) -> Non
     desk.put(prizes(RewardKind.ORDER))
     sight = desk.operate().get(desk.won(1)[0])
     assert (sight.connector, sight.destination) == (None, None)
+
+
+def test_a_deadline_that_was_put_off_is_the_one_that_is_shown() -> None:
+    desk = RewardDesk(prizes(RewardKind.PHYSICAL))
+    (reward_id,) = desk.won(1)
+    desk.change(fulfilment=replace(desk.campaign.fulfilment, claim_until=CLAIM_UNTIL + 1))
+    assert desk.operate().get(reward_id).reward.claim_until == CLAIM_UNTIL + 1
+    (sight,) = desk.operate().list(SALE, None, 1, None).items
+    assert sight.reward.claim_until == CLAIM_UNTIL + 1
 
 
 def test_what_is_not_there_is_not_found(desk: RewardDesk) -> None:

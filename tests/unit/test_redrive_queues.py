@@ -222,6 +222,34 @@ def test_a_busy_database_leaves_the_dead_letters() -> None:
     assert len(desk.rewards.rewards) == 2
 
 
+@pytest.mark.parametrize("name", [QueueName.FULFILMENTS, QueueName.STREAM])
+def test_however_a_walk_is_killed_no_dead_letter_goes_before_its_rewards_are_on_their_way(name: QueueName) -> None:
+    def run(point: int) -> bool:
+        desk = RewardDesk(prizes(RewardKind.DIGITAL, stock=40, shards=7))
+        ids = desk.failed(3) if name is QueueName.FULFILMENTS else lost(desk, 3)
+        try:
+            with killed_at(desk.tap, point):
+                list(walk(desk.redrive_queues(), name, limit=2))
+            killed = False
+        except Killed:
+            killed = True
+        waiting = [each for each in ids if is_pending(desk, each)]
+        gone = (3 if name is QueueName.FULFILMENTS else 1) - len(desk.queues[name].dead)
+        assert waiting == ids or not gone
+        desk.queues[name].show()
+        list(walk(desk.redrive_queues(), name, limit=2))
+        assert [each for each in ids if is_pending(desk, each)] == ids
+        assert not desk.queues[name].dead
+        return killed
+
+    assert every_kill(run) > 10
+
+
+def is_pending(desk: RewardDesk, reward_id: str) -> bool:
+    reward = desk.rewards.get(reward_id)
+    return reward is not None and reward.status is RewardStatus.PENDING
+
+
 # --- walks -----------------------------------------------------------------------------------------------------------
 
 

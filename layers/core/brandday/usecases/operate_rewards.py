@@ -23,6 +23,7 @@ from brandday.domain.errors import (
     ValidationFailed,
 )
 from brandday.domain.reward import Reward, RewardStatus
+from brandday.domain.reward_rules import with_deadline
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.ports import Campaigns, Clock
 from brandday.usecases.reward_ports import Page, Rewards
@@ -48,7 +49,9 @@ class RewardActs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RewardSight:
-    """A reward and where its campaign sends it now; both None if the shop itself hands it over."""
+    """A reward, with the claim deadline that holds for it, and where its campaign sends it now; both None if the shop
+    itself hands it over.
+    """
 
     reward: Reward
     connector: str | None
@@ -194,6 +197,7 @@ def _read_place(after: str | None, statuses: Sequence[RewardStatus]) -> tuple[in
 
 
 def _sight(reward: Reward, campaign: Campaign, connectors: Mapping[str, type[Connector]]) -> RewardSight:
+    reward = with_deadline(reward, campaign.fulfilment)
     choice = campaign.fulfilment.by_kind.get(reward.kind)
     connector = None if choice is None else connectors.get(choice.connector)
     if choice is None or connector is None:
