@@ -2,7 +2,7 @@
 
 What the partner answers decides: 2xx is accepted; 408, 425, 429, 5xx and no answer at all may work later; anything
 else, redirects too, is a refusal. The partner recognises a repetition by the header `webhook-id`, which is the same for
-all attempts, as is the body.
+all attempts; so is the body, unless the campaign was changed in between.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
