@@ -105,7 +105,7 @@ class WebhookConnector:
 
 
 def webhook_body(parcel: Parcel) -> bytes:
-    """Return the body of a reward's webhook, byte for byte the same for every attempt."""
+    """Return the body of a reward's webhook, the same for every attempt with the same facts."""
     event = {"type": EVENT_TYPE, "timestamp": to_rfc3339(parcel.created_at), "data": parcel.data}
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
