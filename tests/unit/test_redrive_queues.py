@@ -207,7 +207,6 @@ def test_campaigns_that_sell_nothing_any_more_or_not_yet_are_passed_over() -> No
     desk.put(replace(desk.campaign, id="b-later", starts_at=desk.clock() + DAY_MS))
     desk.put(replace(desk.campaign, id="z-ended", status=Status.ENDED, ended_at=desk.clock() - LATELY_MS + 1))
     desk.put(replace(desk.campaign, id="z-long-over", status=Status.ENDED, ended_at=desk.clock() - LATELY_MS))
-    desk.clock.advance(0)
     assert [page.looked_at for page in walk(desk.redrive_queues(), QueueName.STREAM)] == [4]
 
 
