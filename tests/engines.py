@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,26 @@ class Engine:
 
 
 @dataclass(frozen=True)
+class OneTable:
+    """An empty table that is nobody else's, and a client of its engine."""
+
+    client: "DynamoDBClient"
+    name: str
+
+
+@contextmanager
+def table_in(engine: Engine, kind: str) -> Iterator[OneTable]:
+    """Create a table under a new name, shaped like the one that `template.yaml` calls `kind`; delete it in the end."""
+    with closing(engine.client()) as client:
+        table = OneTable(client, f"{kind}-{uuid.uuid4().hex[:12]}")
+        client.create_table(TableName=table.name, **table_shape(kind))
+        try:
+            yield table
+        finally:
+            client.delete_table(TableName=table.name)
+
+
+@dataclass(frozen=True)
 class Tables:
     """A pair of empty tables that are nobody else's."""
 
@@ -41,14 +61,5 @@ class Tables:
 @contextmanager
 def tables_in(engine: Engine) -> Iterator[Tables]:
     """Create a StockTable and a CampaignTable under new names, and delete them in the end."""
-    client = engine.client()
-    run = uuid.uuid4().hex[:12]
-    tables = Tables(engine, f"StockTable-{run}", f"CampaignTable-{run}")
-    client.create_table(TableName=tables.stock, **table_shape("StockTable"))
-    client.create_table(TableName=tables.campaign, **table_shape("CampaignTable"))
-    try:
-        yield tables
-    finally:
-        client.delete_table(TableName=tables.stock)
-        client.delete_table(TableName=tables.campaign)
-        client.close()
+    with table_in(engine, "StockTable") as stock, table_in(engine, "CampaignTable") as campaign:
+        yield Tables(engine, stock.name, campaign.name)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 type RawItem = Mapping[str, Mapping[str, Any]]
@@ -102,7 +103,9 @@ class Restock:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the campaign record says must hold: layout, stock, limits and restocks."""
+    """What the campaign record says must hold: layout, stock, limits, restocks, and the claim deadline (epoch ms, 0 if
+    there is none).
+    """
 
     campaign_id: str
     shards: int
@@ -113,6 +116,7 @@ class Plan:
     hold_ms: int
     extend_ms: int
     restocks: tuple[Restock, ...] = ()
+    claim_until: int = 0
     sku_of_slot: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,6 +163,7 @@ def decode_plan(campaign_id: str, config: RawItem | None) -> tuple[Plan, list[Vi
             restocks=tuple(
                 Restock(str(one["id"]), str(one["sku"]), int(one["quantity"]), bool(one["done"])) for one in restocks
             ),
+            claim_until=_moment((document.get("fulfilment") or {}).get("claim_until")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableCampaign(f"the record of campaign {campaign_id!r} is malformed: {error!r}") from error
@@ -182,6 +187,10 @@ def _terms(document: Mapping[str, Any]) -> dict[str, Any]:
         "hold_ms": int(document["hold_seconds"]) * 1000,
         "extend_ms": int(document["extend_seconds"]) * 1000,
     }
+
+
+def _moment(text: str | None) -> int:
+    return 0 if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def _check_layout(plan: Plan) -> list[Violation]:

@@ -17,11 +17,11 @@ _LEFT = ("dispatched", "delivered", "returned")
 _NOT_LEFT = ("awaiting_approval", "awaiting_address", "pending", "failed")
 
 
-def check_reward(reward: StoredReward, now_ms: int) -> list[Violation]:
+def check_reward(plan: Plan, reward: StoredReward, now_ms: int) -> list[Violation]:
     """Check what one reward says of itself: at most one delivery of it, and nothing past its time."""
     return [
         Violation(code, f"reward {reward.id}: {detail}", _shard(reward), reward.sku, reward.key.pk)
-        for code, detail in (*_filing(reward), *_deliveries(reward), *_times(reward, now_ms))
+        for code, detail in (*_filing(reward), *_deliveries(reward), *_times(plan, reward, now_ms))
     ]
 
 
@@ -75,16 +75,19 @@ def _may_leave_unaccepted(reward: StoredReward) -> bool:
     return reward.reported_at is not None or (reward.kind == "order" and reward.cycle == 0)
 
 
-def _times(reward: StoredReward, now_ms: int) -> list[Fault]:
+def _times(plan: Plan, reward: StoredReward, now_ms: int) -> list[Fault]:
+    # A deadline that was put off holds for rewards of before, and units come back after it only.
+    claim_until = max(reward.claim_until or 0, plan.claim_until)
+    owed_since = max(reward.status_at, plan.claim_until)
     match reward.status:
         case "pending":
             return _pending_too_long(reward, now_ms)
-        case "awaiting_address" if reward.claim_until is not None and _late(reward.claim_until, now_ms):
-            late = (now_ms - reward.claim_until) // 60_000
+        case "awaiting_address" if reward.claim_until is not None and _late(claim_until, now_ms):
+            late = (now_ms - claim_until) // 60_000
             return [("claim_overdue", f"it waits for an address {late:,} min after the claim deadline")]
-        case "forfeited" if not reward.units_returned and _late(reward.status_at, now_ms):
-            late = (now_ms - reward.status_at) // 60_000
-            return [("units_owed", f"forfeited {late:,} min ago, its {reward.quantity} units are not back on sale")]
+        case "forfeited" if not reward.units_returned and _late(owed_since, now_ms):
+            late = (now_ms - owed_since) // 60_000
+            return [("units_owed", f"forfeited, its {reward.quantity} units are not back on sale {late:,} min later")]
     return []
 
 

@@ -157,7 +157,7 @@ class RewardAudit:
     def _judge(self, key: RewardKey, reward: StoredReward | str, shard: int, claim: Entry | None) -> None:
         """Judge a reward and a claim that were read one after the other; nothing wrong is believed of that alone."""
         sound = isinstance(reward, StoredReward) and not (
-            check_reward(reward, self._now_ms()) or check_pair(self._plan, reward, claim)
+            check_reward(self._plan, reward, self._now_ms()) or check_pair(self._plan, reward, claim)
         )
         if not sound:
             self._judge_together(key, shard)
@@ -177,5 +177,5 @@ class RewardAudit:
         if isinstance(reward, str):
             self._violations.append(Violation("reward_malformed", reward, shopper=key.pk))
             return
-        self._violations += check_reward(reward, self._now_ms())
+        self._violations += check_reward(self._plan, reward, self._now_ms())
         self._violations += check_pair(self._plan, reward, entry)

@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from brandday.config.campaign_file import CAMPAIGN_ID
+from brandday.domain.reward_id import parse_reward_id
 from brandday_cli.failures import CommandFailed, ExitCode
 
 TIMEOUT_SECONDS = 30
@@ -21,7 +22,6 @@ FULFILMENTS_PAGE = 100
 """Rewards asked for at once."""
 
 _BUSY = (429, 503)
-_REWARD_ID = re.compile(r"rwd_[A-Za-z0-9_.-]{1,96}")
 
 _ADVICE = {
     "unauthenticated": "The token is missing, forged or expired: give a fresh one with --token or BRANDDAY_TOKEN.",
@@ -287,7 +287,7 @@ def _public_path(campaign_id: str, *rest: str) -> str:
 
 
 def _reward_path(reward_id: str, *rest: str) -> str:
-    if not _REWARD_ID.fullmatch(reward_id):
+    if parse_reward_id(reward_id) is None:
         raise CommandFailed(
             f"{reward_id!r} cannot be the id of a reward",
             exit_code=ExitCode.REFUSED,

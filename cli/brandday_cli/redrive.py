@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from brandday.usecases.dead_letter_ports import QueueName
 from brandday_cli import fulfilment_views as views
 from brandday_cli.client import AdminClient
 from brandday_cli.console import ask, done, err, out, print_json
@@ -18,14 +18,6 @@ from brandday_cli.target import Target
 
 PAGE = 100
 """How much one call redrives; the API answers within seconds, and says where to go on."""
-
-
-class Queue(StrEnum):
-    """What can be redriven as a whole."""
-
-    FULFILMENTS = "fulfilments"
-    HOLDS = "holds"
-    STREAM = "stream"
 
 
 @dataclass
@@ -53,7 +45,7 @@ def redrive(
         list[str] | None, typer.Argument(metavar="REWARD", help="Rewards that failed or came back.")
     ] = None,
     queue: Annotated[
-        Queue | None,
+        QueueName | None,
         typer.Option(
             help="All that was given up: failed rewards, reminders of holds, or records of the stream.",
             show_default=False,
@@ -76,18 +68,18 @@ def redrive(
         if reward_ids:
             _redrive_rewards(client, reward_ids, yes=yes, dry_run=dry_run, as_json=as_json)
         else:
-            walk = _Walk(client, queue or Queue.FULFILMENTS, campaign_id)
+            walk = _Walk(client, queue or QueueName.FULFILMENTS, campaign_id)
             _redrive_queue(walk, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def _check_usage(reward_ids: Sequence[str] | None, queue: Queue | None, campaign_id: str | None) -> None:
+def _check_usage(reward_ids: Sequence[str] | None, queue: QueueName | None, campaign_id: str | None) -> None:
     if bool(reward_ids) == bool(queue or campaign_id):
         raise CommandFailed(
             "Say what to redrive: either rewards by their ids, or a whole queue or campaign",
             exit_code=ExitCode.USAGE,
             advice="`brandday redrive --queue fulfilments --dry-run` shows what has failed.",
         )
-    if campaign_id and queue not in (None, Queue.FULFILMENTS):
+    if campaign_id and queue not in (None, QueueName.FULFILMENTS):
         raise CommandFailed(
             f"--campaign goes with rewards; the queue {queue} is about all campaigns",
             exit_code=ExitCode.USAGE,
@@ -117,7 +109,7 @@ class _Walk:
     """A walk over one queue, page by page."""
 
     client: AdminClient
-    queue: Queue
+    queue: QueueName
     campaign_id: str | None
 
     def go(self, *, dry_run: bool, on_page: Callable[[Total], None] = lambda _: None) -> Total:
@@ -136,7 +128,7 @@ class _Walk:
 
 def _redrive_queue(walk: _Walk, *, yes: bool, dry_run: bool, as_json: bool) -> None:
     planned = _with_progress(walk, "looking", None, dry_run=True)
-    empty = not (planned.redriven or planned.left or (walk.queue is Queue.STREAM and planned.looked_at))
+    empty = not (planned.redriven or planned.left or (walk.queue is QueueName.STREAM and planned.looked_at))
     if dry_run or empty:
         if as_json:
             print_json({"queue": walk.queue, "dry_run": True, **vars(planned)})
@@ -171,23 +163,23 @@ def _with_progress(walk: _Walk, what: str, total: int | None, *, dry_run: bool) 
 def _plan(walk: _Walk, planned: Total) -> str:
     letters = f"; {planned.left:,} dead letters would be looked at" if planned.left else ""
     match walk.queue:
-        case Queue.FULFILMENTS:
+        case QueueName.FULFILMENTS:
             where = f" of {walk.campaign_id}" if walk.campaign_id else ""
             return f"{planned.redriven:,} failed rewards{where} would be sent again{letters}"
-        case Queue.HOLDS:
+        case QueueName.HOLDS:
             return f"{planned.redriven:,} reminders of holds would go back to their queue"
-        case Queue.STREAM:
+        case QueueName.STREAM:
             return f"{planned.looked_at:,} shards would be searched for sales without a reward{letters}"
 
 
 def _result(walk: _Walk, result: Total) -> str:
     letters = f", {result.removed:,} dead letters removed" if result.removed else ""
     match walk.queue:
-        case Queue.FULFILMENTS:
+        case QueueName.FULFILMENTS:
             return f"{result.redriven:,} rewards are on their way again{letters}"
-        case Queue.HOLDS:
+        case QueueName.HOLDS:
             return f"{result.redriven:,} reminders are back in their queue"
-        case Queue.STREAM:
+        case QueueName.STREAM:
             return f"{result.redriven:,} missing rewards were made, from {result.looked_at:,} shards{letters}"
 
 

@@ -1,6 +1,5 @@
 """One contract for everything that keeps circuit breakers: the fake in memory and the table, on each engine."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,7 +11,7 @@ from brandday.adapters.reward_stream import read_reward_change
 from brandday.domain.breaker import Breaker
 from brandday.usecases.delivery_ports import Breakers
 from brandday_local.template_tables import table_shape
-from tests.engines import Engine
+from tests.engines import Engine, table_in
 from tests.fakes.memory_breakers import MemoryBreakers
 
 PARTNER = "https://partner.example"
@@ -35,13 +34,8 @@ def breakers(request: pytest.FixtureRequest) -> Iterator[Breakers]:
 
 
 def _table(engine: Engine) -> Iterator[Breakers]:
-    with closing(engine.client()) as client:
-        name = f"RewardTable-{uuid.uuid4().hex[:12]}"
-        client.create_table(TableName=name, **table_shape("RewardTable"))
-        try:
-            yield BreakerTable(client, name)
-        finally:
-            client.delete_table(TableName=name)
+    with table_in(engine, "RewardTable") as table:
+        yield BreakerTable(table.client, table.name)
 
 
 def test_one_that_was_never_saved_is_closed(breakers: Breakers) -> None:

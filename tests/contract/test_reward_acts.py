@@ -13,14 +13,13 @@ from brandday.adapters.reward_acts import RewardActs
 from brandday.adapters.reward_table import RewardTable
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import Reward, RewardStatus
-from brandday.domain.reward_id import reward_id
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases import operate_rewards
 from brandday.usecases.reward_ports import Rewards
-from brandday_local.template_tables import table_shape
-from tests.engines import Engine
+from tests.engines import Engine, table_in
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_rewards import MemoryRewards
+from tests.fakes.plain_reward import plain_reward
 from tests.fakes.reward_desk import MemoryActs
 
 ANN = "-nnAnnAnnAnn"
@@ -59,39 +58,20 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Stored]:
 
 
 def _tables(engine: Engine) -> Iterator[Stored]:
-    with closing(engine.client()) as client:
-        run = uuid.uuid4().hex[:12]
-        names = {kind: f"{kind}-{run}" for kind in ("RewardTable", "CampaignTable")}
-        for kind, name in names.items():
-            client.create_table(TableName=name, **table_shape(kind))
-        try:
-            yield Stored(
-                RewardTable(client, names["RewardTable"]),
-                RewardActs(client, names["RewardTable"], names["CampaignTable"]),
-                CampaignTable(client, names["CampaignTable"]),
-            )
-        finally:
-            for name in names.values():
-                client.delete_table(TableName=name)
+    with table_in(engine, "RewardTable") as rewards, table_in(engine, "CampaignTable") as campaigns:
+        client = rewards.client
+        yield Stored(
+            RewardTable(client, rewards.name),
+            RewardActs(client, rewards.name, campaigns.name),
+            CampaignTable(client, campaigns.name),
+        )
 
 
 @pytest.fixture
 def reward(stored: Stored) -> Reward:
     """A reward that waits for approval."""
     campaign = f"sale-{uuid.uuid4().hex[:8]}"
-    made = Reward(
-        id=reward_id(ANN, NOW, campaign),
-        owner=ANN,
-        campaign_id=campaign,
-        kind=RewardKind.CASH,
-        sku="BONUS",
-        quantity=1,
-        source=f"rsv_{campaign}.0.{ANN}.x",
-        created_at=NOW,
-        status=RewardStatus.AWAITING_APPROVAL,
-        status_at=NOW,
-        time_limit_ms=1000,
-    )
+    made = plain_reward(campaign, ANN, NOW, kind=RewardKind.CASH, status=RewardStatus.AWAITING_APPROVAL)
     assert stored.rewards.create(made)
     found = stored.rewards.get(made.id)
     assert found is not None

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import fields, replace
 from typing import Any
 
@@ -22,8 +21,9 @@ from brandday.domain.reward_id import reward_id
 from brandday.usecases.dispatch_rewards import RewardChanged
 from brandday.usecases.reward_ports import Cipher, Page, Rewards
 from brandday_local.template_tables import table_shape
-from tests.engines import Engine
+from tests.engines import Engine, table_in
 from tests.fakes.memory_rewards import MemoryCipher, MemoryRewards
+from tests.fakes.plain_reward import plain_reward
 
 ANN, BOB = "-nnAnnAnnAnn", "0obBobBobBob"
 NOW = 1_783_526_400_000
@@ -46,13 +46,8 @@ def rewards(request: pytest.FixtureRequest) -> Iterator[Rewards]:
 
 
 def _table(engine: Engine) -> Iterator[Rewards]:
-    with closing(engine.client()) as client:
-        name = f"RewardTable-{uuid.uuid4().hex[:12]}"
-        client.create_table(TableName=name, **table_shape("RewardTable"))
-        try:
-            yield RewardTable(client, name)
-        finally:
-            client.delete_table(TableName=name)
+    with table_in(engine, "RewardTable") as table:
+        yield RewardTable(table.client, table.name)
 
 
 @pytest.fixture
@@ -69,20 +64,7 @@ def owner() -> str:
 
 def reward(campaign: str, owner: str = ANN, at: int = NOW, **changes: Any) -> Reward:
     """A reward that is about to be stored."""
-    plain = Reward(
-        id=reward_id(owner, at, campaign),
-        owner=owner,
-        campaign_id=campaign,
-        kind=RewardKind.DIGITAL,
-        sku="HERO",
-        quantity=2,
-        source=f"rsv_{campaign}.0.{owner}.00000001",
-        created_at=NOW,
-        status=RewardStatus.PENDING,
-        status_at=NOW,
-        time_limit_ms=1000,
-    )
-    return replace(plain, **changes)
+    return plain_reward(campaign, owner, at, **({"quantity": 2, "created_at": NOW, "status_at": NOW} | changes))
 
 
 def full(campaign: str, owner: str) -> Reward:

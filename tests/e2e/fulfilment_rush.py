@@ -76,32 +76,50 @@ fulfilment:
     brandday(stack, "apply", str(file), "--yes")
 
 
-def sell_everything(stack: LocalStack, campaign_id: str) -> list[str]:
-    """Write paid claims of so many shoppers straight into the shards that nothing is left; ids of their rewards.
+@dataclass(frozen=True)
+class Sale:
+    """All units of a campaign, each to another shopper; `rewards` are the ids of what they become."""
 
-    Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes are
-    the ones of the product: the same conditions, one record each.
-    """
-    layout = layout_of(stack, campaign_id)
-    table = StockTable(stack.aws.tables, stack.stock_table)
-    at = int(time.time() * 1000)
-    rewards: list[str] = []
-    owners = _owners(layout)
-    batches = []
-    for shard in range(layout.shards):
-        names = owners[shard]
-        batches += [(shard, names[n : n + CLAIMS_PER_WRITE]) for n in range(0, len(names), CLAIMS_PER_WRITE)]
-    random.shuffle(batches)
-    for number, (shard, names) in enumerate(batches):
-        changes = tuple(
-            RecordChange(name, None, encode_entry(Entry(CONFIRMED, "0", 1, at, "aaaaaa", f"order-{number}-{nth}")))
-            for nth, name in enumerate(names)
-        )
-        capacity = {"0": layout.capacity("0", shard)}
-        written = table.write(campaign_id, ShardWrite(shard, changes, {"0": -len(names)}, capacity))
-        assert isinstance(written, Written)
-        rewards += [reward_id(name, at, campaign_id) for name in names]
-    return rewards
+    stack: LocalStack
+    campaign_id: str
+    layout: Layout
+    owners: Mapping[int, Sequence[str]]
+    at: int
+
+    @classmethod
+    def plan(cls, stack: LocalStack, campaign_id: str) -> Sale:
+        """Return the sale of everything, before anything is sold."""
+        layout = layout_of(stack, campaign_id)
+        return cls(stack, campaign_id, layout, _owners(layout), int(time.time() * 1000))
+
+    @property
+    def rewards(self) -> list[str]:
+        """Ids of the rewards."""
+        return [reward_id(name, self.at, self.campaign_id) for names in self.owners.values() for name in names]
+
+    def happen(self, pause_seconds: float) -> None:
+        """Write paid claims of all these shoppers straight into the shards, a few at once and with pauses.
+
+        Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes
+        are the product's own: the same conditions, one record per shopper.
+        """
+        table = StockTable(self.stack.aws.tables, self.stack.stock_table)
+        batches = [
+            (shard, names[first : first + CLAIMS_PER_WRITE])
+            for shard, names in self.owners.items()
+            for first in range(0, len(names), CLAIMS_PER_WRITE)
+        ]
+        random.shuffle(batches)
+        for number, (shard, names) in enumerate(batches):
+            changes = tuple(
+                RecordChange(
+                    name, None, encode_entry(Entry(CONFIRMED, "0", 1, self.at, "aaaaaa", f"order-{number}-{nth}"))
+                )
+                for nth, name in enumerate(names)
+            )
+            write = ShardWrite(shard, changes, {"0": -len(names)}, {"0": self.layout.capacity("0", shard)})
+            assert isinstance(table.write(self.campaign_id, write), Written)
+            time.sleep(pause_seconds)
 
 
 def _owners(layout: Layout) -> dict[int, list[str]]:
@@ -234,6 +252,16 @@ def misbehave(stack: LocalStack, **faults: object) -> None:
     """Tell the stack's partner how to behave from now on."""
     answer = httpx.post(f"{stack.receiver_url}/faults", json=faults)
     assert answer.status_code == 200, answer.text
+
+
+@contextmanager
+def moods(stack: LocalStack, **faults: object) -> Iterator[None]:
+    """Let the stack's partner misbehave until the block ends."""
+    misbehave(stack, **faults)
+    try:
+        yield
+    finally:
+        misbehave(stack)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from brandday.adapters.reward_table import decode_reward
 from brandday.domain.webhook_signature import sign
 from brandday_local.stack import PARTNER_SECRET, LocalStack
-from tests.e2e.fulfilment_rush import brandday, misbehave, take_dead_letters
+from tests.e2e.fulfilment_rush import brandday, misbehave, moods, take_dead_letters
 
 pytestmark = pytest.mark.stack
 
@@ -72,9 +72,8 @@ def gifts(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(autouse=True)
 def well_behaved(stack: LocalStack) -> Iterator[None]:
-    misbehave(stack)
-    yield
-    misbehave(stack)
+    with moods(stack):
+        yield
 
 
 class Shopper:

@@ -11,9 +11,9 @@ from brandday.domain.campaign import (
     State,
     Status,
 )
-from brandday.domain.money import Money
 from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import CampaignNotFound, IdempotencyKeyReused, ReservationNotFound
+from brandday.domain.money import Money
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
 from brandday.entrypoints.campaigns import CampaignUseCases
 from brandday.entrypoints.reservations import ReservationUseCases

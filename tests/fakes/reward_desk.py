@@ -10,11 +10,12 @@ from brandday.connectors import CONNECTORS
 from brandday.connectors.port import SecretMissing, SecretUnreadable
 from brandday.domain.campaign import Campaign
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.domain.reward import Reward
+from brandday.domain.reward import Reward, RewardStatus
 from brandday.domain.trail import TrailEntry
 from brandday.domain.webhook_signature import sign
 from brandday.usecases.dead_letter_ports import DeadLetter, QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards
+from brandday.usecases.redrive_queues import RedriveQueues
 from brandday.usecases.take_reports import TakeReports
 from tests.fakes.memory_campaigns import MemoryCampaigns
 from tests.fakes.memory_rewards import MemoryRewards
@@ -131,17 +132,42 @@ class RewardDesk(RewardBackend):
         body = json.dumps({"reward_id": reward_id, "cycle": self.reward(reward_id).cycle, "sent": 1})
         self.queues[QueueName.FULFILMENTS].bury(body, self.clock())
 
+    def won(self, number: int) -> list[str]:
+        """Let so many shoppers win; return their rewards' ids."""
+        ids = [self.win(f"shopper-{each}") for each in range(number)]
+        self.issue()
+        return ids
+
+    def failed(self, number: int) -> list[str]:
+        """Let so many rewards fail, each with its dead letter."""
+        ids = self.won(number)
+        for reward_id in ids:
+            self.alter(
+                reward_id, status=RewardStatus.FAILED, words="404 gone", status_at=self.clock(), pending_since=None
+            )
+            self.bury(reward_id)
+        return ids
+
     def operate(self) -> OperateRewards:
         """Return a cold environment of the operators' acts."""
         return OperateRewards(
             tapped(self.rewards, "rewards", self.tap),
             tapped(self.acts, "acts", self.tap),
             tapped(self.campaigns, "campaigns", self.tap),
-            self.rebuilder(),
-            {name: tapped(queue, f"queue.{name}", self.tap) for name, queue in self.queues.items()},
             CONNECTORS,
             self.clock,
             bytes,
+        )
+
+    def redrive_queues(self) -> RedriveQueues:
+        """Return a cold environment of what operators do about whole queues."""
+        return RedriveQueues(
+            {name: tapped(queue, f"queue.{name}", self.tap) for name, queue in self.queues.items()},
+            tapped(self.campaigns, "campaigns", self.tap),
+            tapped(self.rewards, "rewards", self.tap),
+            self.operate().redrive_failed,
+            self.rebuilder(),
+            self.clock,
         )
 
     def reports(self) -> TakeReports:

@@ -86,7 +86,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
         (entries.ROUTES, ENTRIES.entries()),
         (draws.ROUTES, PLAYED.draws()),
-        (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.reports())),
+        (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.redrive_queues(), DESK.reports())),
         (
             admin.ROUTES + admin_draws.ROUTES,
             admin.AdminUseCases(

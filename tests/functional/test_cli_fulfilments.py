@@ -2,28 +2,29 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from brandday.connectors import CONNECTORS
-from brandday.domain.fulfilment import RewardKind
 from brandday.domain.layout import from_base64url, to_base64url
 from brandday.domain.reward import Reward, RewardStatus
-from brandday.domain.reward_id import reward_id
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints import admin, fulfilments
 from brandday.entrypoints.http import build_app
-from brandday.usecases.dead_letter_ports import DeadLetter, QueueCounts, QueueName
+from brandday.usecases.dead_letter_ports import QueueName
 from brandday.usecases.operate_rewards import OperateRewards
+from brandday.usecases.redrive_queues import RedriveQueues
 from brandday.usecases.reward_ports import Page
 from brandday_cli import redrive
 from brandday_cli.failures import ExitCode
 from brandday_cli.fulfilments import MOST_COUNTED
 from tests.fakes.declarations import DURING, document
 from tests.fakes.memory_rewards import MemoryRewards
+from tests.fakes.plain_reward import plain_reward
+from tests.fakes.reward_desk import MemoryOperatedQueue
 from tests.functional.test_cli import ID, Shell
 from tests.http_gateway import Gateway
 
@@ -64,59 +65,27 @@ class Acts:
 
 
 @dataclass
-class DeadQueue:
-    """A queue of dead letters that can be sent back."""
-
-    letters: list[DeadLetter] = field(default_factory=list)
-    sent_back: list[DeadLetter] = field(default_factory=list)
-    hidden: list[DeadLetter] = field(default_factory=list)
-
-    def counts(self) -> QueueCounts:
-        """Return how many there are."""
-        return QueueCounts(dead_letters=len(self.letters) + len(self.hidden), waiting=0)
-
-    def receive(self, limit: int) -> Sequence[DeadLetter]:
-        """Return some, and hide them."""
-        taken, self.letters = self.letters[:limit], self.letters[limit:]
-        self.hidden += taken
-        return taken
-
-    def send_back(self, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
-        """Put them back where they came from."""
-        self.sent_back += letters
-        return letters
-
-    def delete(self, letters: Sequence[DeadLetter]) -> None:
-        """Remove them."""
-        self.hidden = [one for one in self.hidden if one not in letters]
-
-
-@dataclass
 class Office(Shell):
     """A terminal with a campaign on sale, rewards of it, and dead letters."""
 
     rewards: PagedRewards = field(default_factory=PagedRewards)
-    queues: dict[QueueName, DeadQueue] = field(default_factory=lambda: {name: DeadQueue() for name in QueueName})
+    queues: dict[QueueName, MemoryOperatedQueue] = field(
+        default_factory=lambda: {name: MemoryOperatedQueue() for name in QueueName}
+    )
     rebuilt: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     applied_by: str = "somebody"
 
     def gateway(self) -> Any:
         """Return the API as a WSGI application: campaigns, and rewards."""
         acts = Acts(self.rewards, self.applied_by)
-        operate = OperateRewards(
-            self.rewards,
-            acts,
-            self.desk.campaigns,
-            self.rebuild,
-            self.queues,
-            CONNECTORS,
-            self.desk.clock,
-            bytes,
+        operate = OperateRewards(self.rewards, acts, self.desk.campaigns, CONNECTORS, self.desk.clock, bytes)
+        redrive_queues = RedriveQueues(
+            self.queues, self.desk.campaigns, self.rewards, operate.redrive_failed, self.rebuild, self.desk.clock
         )
         partners: Any = None  # nobody reports here
         both = (
             (admin.ROUTES, self.desk.use_cases),
-            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, partners)),
+            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, redrive_queues, partners)),
         )
         return Gateway(
             (route, build_app(routes, use_cases, now_ms=self.desk.clock, jitter=lambda: 0.0, write=lambda _: None))
@@ -132,20 +101,9 @@ class Office(Shell):
     def grant(self, serial: int, status: RewardStatus, **changes: Any) -> str:
         """Put a reward where it is; return its id."""
         owner, at = f"shopper{serial:05d}", DURING + serial
-        made = Reward(
-            id=reward_id(owner, at, ID),
-            owner=owner,
-            campaign_id=ID,
-            kind=RewardKind.DIGITAL,
-            sku="HERO-1",
-            quantity=1,
-            source=f"rsv_{ID}.0.{owner}.x",
-            created_at=at,
-            status=status,
-            status_at=DURING,
-            time_limit_ms=HOUR,
-        )
-        self.rewards.create(replace(made, **changes))
+        granted = {"sku": "HERO-1", "status": status, "status_at": DURING, "time_limit_ms": HOUR}
+        made = plain_reward(ID, owner, at, **(granted | changes))
+        self.rewards.create(made)
         return made.id
 
     def status(self, reward: str) -> RewardStatus:
@@ -312,15 +270,16 @@ def test_a_campaigns_failed_rewards_are_redriven_page_by_page(office: Office) ->
 
 def test_dead_letters_of_holds_go_back_to_their_queue(office: Office) -> None:
     holds = office.queues[QueueName.HOLDS]
-    holds.letters = [DeadLetter(f"h{number}", "{}", DURING) for number in range(120)]
+    for number in range(120):
+        holds.bury(f"reminder {number}", DURING)
     assert "120 reminders of holds would go back" in office.ok("redrive", "--queue", "holds", "--dry-run")
-    assert holds.sent_back == []
+    assert holds.back == []
     assert "120 reminders are back in their queue" in office.ok("redrive", "--queue", "holds", "--yes")
-    assert len(holds.sent_back) == 120
+    assert len(holds.back) == 120
 
 
 def test_what_the_stream_gave_up_is_made_again_from_the_shards(office: Office) -> None:
-    office.queues[QueueName.STREAM].letters = [DeadLetter("s1", "{}", DURING)]
+    office.queues[QueueName.STREAM].bury("a batch", DURING)
     dry = office.ok("redrive", "--queue", "stream", "--dry-run")
     assert "5 shards would be searched" in dry
     assert office.rebuilt == []
@@ -329,7 +288,7 @@ def test_what_the_stream_gave_up_is_made_again_from_the_shards(office: Office) -
 
 
 def test_dead_letters_of_rewards_that_failed_anew_stay_and_are_pointed_out(office: Office) -> None:
-    office.queues[QueueName.FULFILMENTS].letters = [DeadLetter("f1", "not json", DURING)]
+    office.queues[QueueName.FULFILMENTS].bury("not json", DURING)
     result = office.run("redrive", "--queue", "fulfilments", "--yes")
     assert result.exit_code == ExitCode.DONE
     assert "1 dead letters stay" in result.stderr

@@ -30,7 +30,9 @@ class Api:
 
     def __init__(self, kind: RewardKind = RewardKind.DIGITAL, value: Money | None = None) -> None:
         self.desk = RewardDesk(prizes(kind, stock=40, value=value))
-        self.client = Client(ROUTES, FulfilmentUseCases(self.desk.operate(), self.desk.reports()))
+        self.client = Client(
+            ROUTES, FulfilmentUseCases(self.desk.operate(), self.desk.redrive_queues(), self.desk.reports())
+        )
 
     def win(self, shopper: str = "shopper-1", **changes: Any) -> str:
         """Let a shopper win, and something happen to the reward; return its id."""
@@ -323,6 +325,17 @@ def test_a_queue_is_redriven_page_by_page(api: Api) -> None:
     rest = redrive(api, "fulfilments", limit=2, cursor=first["next"]).body
     assert (rest["redriven"], rest["next"]) == (1, None)
     assert {api.desk.reward(reward_id).status for reward_id in ids} == {RewardStatus.PENDING}
+
+
+def test_who_redrives_a_queue_leaves_a_trace_also_when_it_goes_wrong(api: Api) -> None:
+    api.desk.queues[QueueName.HOLDS].bury("reminder", api.desk.clock())
+    redrive(api, "holds")
+    done = api.client.lines[-1]
+    assert (done["who"], done["queue"], done["dry_run"], done["redriven"]) == (COLLEAGUE, "holds", False, 1)
+    api.desk.queues[QueueName.HOLDS].bury("another reminder", api.desk.clock())
+    api.desk.queues[QueueName.HOLDS].full = True
+    assert redrive(api, "holds").code == "temporarily_overloaded"
+    assert api.client.lines[-1]["who"] == COLLEAGUE
 
 
 def test_holds_and_stream_are_redriven(api: Api) -> None:

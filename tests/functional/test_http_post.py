@@ -25,7 +25,8 @@ from brandday.adapters.http_post import MAX_ANSWER_BYTES, HttpPost, resolve
 from brandday.connectors.port import AddressRefused, HttpAnswer, NoAnswer
 
 LIMIT_MS = 400
-SLACK_SECONDS = 0.5
+SLACK_SECONDS = 1.5
+"""For a machine that is busy; who went by each byte alone would stay for the four seconds that a server trickles."""
 
 type Behaviour = Callable[[socket.socket], None]
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -261,6 +262,20 @@ def test_each_planted_fault_is_found_once_and_by_name(plant: Callable[[World], N
     assert codes(findings) == [code], findings.violations
     assert findings.violations[0].shopper in (ANN, BEN, CEM, name_at_home(0, 4, 9))
     assert "rwd_" in findings.violations[0].detail
+
+
+def test_a_claim_deadline_that_was_put_off_holds_for_rewards_of_before() -> None:
+    for plant in (address_still_awaited, forfeited_units_still_owed):
+        world = sound_world()
+        plant(world)
+        world.document["fulfilment"] = {"claim_until": from_epoch(IN_TIME)}
+        assert audit(world).ok
+        world.document["fulfilment"] = {"claim_until": from_epoch(LATE)}
+        assert not audit(world).ok
+
+
+def from_epoch(moment_ms: int) -> str:
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_rewards_that_the_index_lost_are_missed_once_the_sale_is_quiet() -> None:

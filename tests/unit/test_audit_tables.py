@@ -14,13 +14,12 @@ from typer.testing import CliRunner
 
 from brandday.adapters.reward_table import RewardTable
 from brandday.domain import reward as rules
-from brandday.domain.fulfilment import RewardKind
-from brandday.domain.reward import Reward, RewardStatus
-from brandday.domain.reward_id import reward_id
+from brandday.domain.reward import Reward
 from brandday_cli import audit_tables
 from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_tables import DynamoAuditTables, DynamoRewardTables
 from brandday_cli.main import app
+from tests.fakes.plain_reward import plain_reward
 from tests.unit.audit_world import NOW_MS, World, base36, entry, name_at_home
 
 if TYPE_CHECKING:
@@ -208,19 +207,7 @@ def test_rewards_as_the_product_stores_them_are_sound_in_every_state(
         client.delete_item(TableName="stock", Key={"pk": {"S": f"sale#{number}"}})
     stock = {"pk": {"S": "sale#0"}, "v": {"N": "1"}, "f0": {"N": "2"}, owner: {"S": entry("c", suffix=".order-1")}}
     client.put_item(TableName="stock", Item=stock)
-    first = Reward(
-        id=reward_id(owner, NOW_MS, "sale"),
-        owner=owner,
-        campaign_id="sale",
-        kind=RewardKind.DIGITAL,
-        sku="HERO",
-        quantity=1,
-        source=f"rsv_sale.0.{owner}.{base36(NOW_MS, 8)}",
-        created_at=NOW_MS,
-        status=RewardStatus.PENDING,
-        status_at=NOW_MS,
-        time_limit_ms=1000,
-    )
+    first = plain_reward("sale", owner, NOW_MS)
 
     def audit() -> list[str]:
         findings = audit_campaign(tables, "sale", rewards=rewards, now_ms=lambda: NOW_MS, sleep=lambda _: None)

@@ -168,3 +168,15 @@ def test_a_shopper_who_enters_while_prizes_are_handed_out_loses_nothing() -> Non
     assert world.runner()() == 0
     world.check_done()
     assert {record.sub for record in world.entrants.records.values()} == {"moved"}
+
+
+def test_what_was_awarded_and_came_back_is_left_alone_when_all_is_gone_through_again() -> None:
+    world = _drawn(1, 3)
+    world.forfeit(world.places()[0].entrant)
+    _later(world)
+    assert (world.draws.count(world.id, "winners"), world.draws.count(world.id, "moves")) == (4, 1)
+    world.draws.counts.clear()
+    before = dict(world.entrants.records)
+    _later(world)
+    assert world.entrants.records == before
+    world.check_done()

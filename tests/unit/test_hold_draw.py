@@ -10,7 +10,7 @@ import pytest
 from brandday.domain import draw as rules
 from brandday.domain.beacon import round_at
 from brandday.domain.draw import SEAL_AFTER_MS, Tickets
-from brandday.domain.draw_record import PAGE_ROWS, Place, ranking_hash, read_group
+from brandday.domain.draw_record import PAGE_ROWS, Place, Seal, ranking_hash, read_group, write_seal
 from brandday.domain.entrant import Entrant, EntryRequest, Fate, Rules, Taken, take
 from brandday.domain.lottery import MAX_PLACES, problems
 from brandday.domain.luck import draw_seed
@@ -136,6 +136,17 @@ def test_a_list_that_is_another_one_than_was_sealed_is_refused_and_told_each_tim
         assert world.runner()() == 1
         assert world.sealed() is None
     assert "not what was sealed before" in str(world.lines[-1])
+
+
+def test_who_finds_another_seal_in_place_of_their_own_says_so() -> None:
+    world = DrawWorld()
+    world.clock.now = world.campaign.ends_at + SEAL_AFTER_MS
+    foreign = write_seal(Seal("0" * 64, 1, 1, world.clock()))
+    world.tap.after = lambda name: (
+        world.draws.parts.update({(world.id, "seal"): foreign}) if name == "draws.list" else None
+    )
+    assert world.runner()() == 1
+    assert "was sealed" in str(world.lines[-1])
 
 
 def test_entrants_who_come_after_the_seal_change_nothing() -> None:

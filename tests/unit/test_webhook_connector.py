@@ -196,7 +196,7 @@ def test_before_it_is_applied_the_secret_and_the_host_are_looked_at() -> None:
     assert WebhookConnector.check(OPTIONS, _tools(outside)) == {}
 
     outside.private.add("partner.example")
-    outside.secrets = {"brandday/partner": (PARTNER_SECRET, b"whsec_%")}
+    outside.secrets = {"brandday/partner": (b"whsec_%", PARTNER_SECRET)}
     assert WebhookConnector.check(OPTIONS, _tools(outside)) == {
         "url": "the host leads to a private address",
         "secret": "secret 'brandday/partner' is not base64 after whsec_",
@@ -288,8 +288,16 @@ def test_no_answer_and_a_host_that_suddenly_leads_inside_may_work_later() -> Non
     )
 
 
+def test_a_broken_secret_is_put_right_by_the_next_one() -> None:
+    outside = _outside()
+    outside.secrets = {"brandday/partner": (PARTNER_SECRET, b"whsec_%")}
+    outside.partner("partner.example")
+    assert WebhookConnector.check(OPTIONS, _tools(outside)) == {}
+    assert isinstance(WebhookConnector.deliver(PARCEL, OPTIONS, _tools(outside), OPENS), Accepted)
+
+
 def test_nothing_is_sent_that_cannot_be_signed() -> None:
-    for secrets in ({}, {"brandday/partner": (b"whsec_%",)}):
+    for secrets in ({}, {"brandday/partner": (b"whsec_%", PARTNER_SECRET)}):
         outside = _outside()
         outside.secrets = dict(secrets)
         partner = outside.partner("partner.example", says(200))

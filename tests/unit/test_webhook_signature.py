@@ -82,7 +82,8 @@ def test_a_wrong_secret_no_secret_and_a_broken_one_match_nothing() -> None:
 @pytest.mark.parametrize("broken", [b"", b"  ", b"whsec_", b"whsec_%%%", b"whsec_abc"])
 def test_what_cannot_be_a_key_is_not_signed_with(broken: bytes) -> None:
     with pytest.raises(ValueError, match=r"empty|base64"):
-        sign([broken], "m", 1, b"")
+        sign([broken, SECRET], "m", 1, b"")
+    assert sign([SECRET, broken], "m", 1, b"") == sign([SECRET], "m", 1, b"")
 
 
 def test_a_line_feed_at_the_end_of_a_stored_secret_is_nobodys_key() -> None:

@@ -1,8 +1,8 @@
 """Lets the emulator enforce the template's IAM policies, where it asks for something else than AWS does.
 
-AWS has one permission for sending one message to a queue or ten (`sqs:SendMessage`); ministack 1.5.33 asks for
-`sqs:SendMessageBatch`, which does not exist on AWS and so has no place in the template. And it asks whether one may
-send e-mail from anybody (`*`), where AWS asks for the identity of the sender.
+AWS has one permission for sending one message to a queue or ten (`sqs:SendMessage`), and one for deleting them. For
+ten, ministack 1.5.33 asks for `sqs:SendMessageBatch` and `sqs:DeleteMessageBatch`, which do not exist on AWS, so have
+no place in the template. And it asks whether one may mail from anybody (`*`); AWS asks for the sender's identity.
 """
 
 import json
@@ -14,6 +14,7 @@ from brandday_local.deploy import Deployment
 
 ASKED_FOR_INSTEAD: Mapping[str, Mapping[str, str]] = {
     "sqs:SendMessage": {"Action": "sqs:SendMessageBatch"},
+    "sqs:DeleteMessage": {"Action": "sqs:DeleteMessageBatch"},
     "ses:SendEmail": {"Action": "ses:SendEmail", "Resource": "*"},
 }
 POLICY_NAME = "what-the-emulator-calls-otherwise"

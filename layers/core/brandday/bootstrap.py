@@ -384,6 +384,7 @@ def fulfilments() -> Handler:
     from brandday.usecases.dead_letter_ports import QueueName
     from brandday.usecases.issue_rewards import IssueRewards, RebuildRewards
     from brandday.usecases.operate_rewards import OperateRewards
+    from brandday.usecases.redrive_queues import RedriveQueues
     from brandday.usecases.take_reports import TakeReports
 
     tables = _Rewards()
@@ -391,25 +392,30 @@ def fulfilments() -> Handler:
     # Looking for dead letters asks all of SQS's servers and may wait a second for that.
     sqs = aws.sqs_client(tables.settings.database_timeout_ms + QUEUE_PATIENCE_MS)
     live = LiveCampaigns(tables.campaigns, now_ms)
-    use_cases = FulfilmentUseCases(
-        operate=OperateRewards(
-            rewards=stored,
-            acts=RewardActs(tables.client, settings.reward_table, tables.settings.campaign_table),
-            campaigns=tables.campaigns,
-            rebuild=RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
-            queues_by_name={
-                QueueName.HOLDS: QueueAdmin(sqs, tables.settings.hold_queue_url, settings.hold_dead_letter_queue_url),
-                QueueName.FULFILMENTS: QueueAdmin(
-                    sqs, settings.fulfilment_queue_url, settings.fulfilment_dead_letter_queue_url
-                ),
-                QueueName.STREAM: QueueAdmin(sqs, "", settings.stream_dead_letter_queue_url),
-            },
-            connectors=CONNECTORS,
-            now=now_ms,
-            random_bytes=random_bytes,
-        ),
-        reports=TakeReports(stored, live, _secrets(tables), CONNECTORS, now_ms),
+    operate = OperateRewards(
+        stored,
+        RewardActs(tables.client, settings.reward_table, tables.settings.campaign_table),
+        tables.campaigns,
+        CONNECTORS,
+        now_ms,
+        random_bytes,
     )
+    redrive = RedriveQueues(
+        queues={
+            QueueName.HOLDS: QueueAdmin(sqs, tables.settings.hold_queue_url, settings.hold_dead_letter_queue_url),
+            QueueName.FULFILMENTS: QueueAdmin(
+                sqs, settings.fulfilment_queue_url, settings.fulfilment_dead_letter_queue_url
+            ),
+            QueueName.STREAM: QueueAdmin(sqs, "", settings.stream_dead_letter_queue_url),
+        },
+        campaigns=tables.campaigns,
+        rewards=stored,
+        redrive_failed=operate.redrive_failed,
+        rebuild=RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
+        now=now_ms,
+    )
+    reports = TakeReports(stored, live, _secrets(tables), CONNECTORS, now_ms)
+    use_cases = FulfilmentUseCases(operate, redrive, reports)
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 

@@ -5,9 +5,6 @@ import zlib
 
 from brandday.domain.shard import ATTEMPT_LENGTH, to_base36
 
-STOCK_KEY = "pk"
-CAMPAIGN_KEYS = ("pk", "sk")
-
 CONFIG = "CONFIG"
 SUMMARY = "SUMMARY"
 CAMPAIGN_INDEX = "CAMPAIGNS"

@@ -68,7 +68,7 @@ class FulfilmentPart(Part):
     claim_until: LocalTime | None = Field(
         default=None,
         description="Until when winners of physical things may say where to send them, on the clock of `time_zone`; "
-        "later than `ends_at`. What nobody has claimed by then goes back on sale.",
+        "later than `ends_at`. What nobody has claimed by then goes back to its pool.",
     )
     approve_over: MoneyPart | None = Field(
         default=None, description="Rewards worth more than this wait for a second operator: `brandday approve`."

@@ -12,12 +12,11 @@ type SecretName = Annotated[str, Field(pattern=r"^brandday/[A-Za-z0-9/_+=.@-]+$"
 
 
 def trouble_with(name: str | None, tools: Tools) -> str | None:
-    """Return why a secret cannot be signed with, or None if it can (or none is named)."""
+    """Return why a secret cannot be signed with, or None if it can (or none is named); its newest value decides."""
     if name is None:
         return None
     try:
-        for value in tools.secrets.get(name):
-            secret_key(value)
+        secret_key(tools.secrets.get(name)[0])
     except SecretMissing:
         return f"there is no secret {name!r} in Secrets Manager"
     except SecretUnreadable as error:

@@ -2,7 +2,7 @@
 
 What the partner answers decides: 2xx is accepted; 408, 425, 429, 5xx and no answer at all may work later; anything
 else, redirects too, is a refusal. The partner recognises a repetition by the header `webhook-id`, which is the same for
-all attempts, as is the body.
+all attempts; so is the body, unless the campaign was changed in between.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -93,10 +93,8 @@ class WebhookConnector:
             return TryLater(clean(f"cannot sign: {reason}"), is_down=False)
         try:
             answer = tools.http.post(options.url, headers, body, timeout_ms=tools.timeout_ms)
-        except AddressRefused as error:
-            # Names may lead elsewhere for a while, by mistake or by attack; nothing was sent.
-            return TryLater(clean(str(error)))
-        except NoAnswer as error:
+        except (NoAnswer, AddressRefused) as error:
+            # Names may lead to a private address for a while, by mistake or by attack; nothing was sent then.
             return TryLater(clean(str(error)))
         return _verdict(answer, now)
 
@@ -107,7 +105,7 @@ class WebhookConnector:
 
 
 def webhook_body(parcel: Parcel) -> bytes:
-    """Return the body of a reward's webhook, byte for byte the same for every attempt."""
+    """Return the body of a reward's webhook, the same for every attempt with the same facts."""
     event = {"type": EVENT_TYPE, "timestamp": to_rfc3339(parcel.created_at), "data": parcel.data}
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 

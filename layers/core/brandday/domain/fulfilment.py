@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from brandday.domain.money import Money
-from brandday.domain.times import from_rfc3339, to_rfc3339
+from brandday.domain.times import from_rfc3339, to_rfc3339_or_none
 
 HOUR_MS = 60 * 60 * 1000
 DEFAULT_TIME_LIMIT_HOURS = 72
@@ -84,7 +84,7 @@ class Fulfilment:
     def to_document(self) -> dict[str, Any]:
         """As written in a campaign document, every field present; the time in UTC."""
         return {
-            "claim_until": None if self.claim_until is None else to_rfc3339(self.claim_until),
+            "claim_until": to_rfc3339_or_none(self.claim_until),
             "approve_over": _written(self.approve_over),
             "time_limit_hours": self.time_limit_ms // HOUR_MS,
             "by_kind": {str(kind): self.by_kind[kind].to_document() for kind in RewardKind if kind in self.by_kind},

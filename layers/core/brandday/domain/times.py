@@ -23,6 +23,11 @@ def from_rfc3339(text: str) -> int:
     return from_datetime(moment)
 
 
+def to_rfc3339_or_none(moment_ms: int | None) -> str | None:
+    """The same as `to_rfc3339` of a moment that may not be there."""
+    return None if moment_ms is None else to_rfc3339(moment_ms)
+
+
 def to_rfc3339(moment_ms: int) -> str:
     """`moment_ms` as RFC 3339 in UTC with three decimals: 2026-11-08T16:00:00.000Z."""
     seconds, milliseconds = divmod(moment_ms, 1000)

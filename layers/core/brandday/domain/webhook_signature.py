@@ -38,12 +38,15 @@ def secret_key(secret: bytes) -> bytes:
 
 
 def sign(secrets: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature`, one signature for each secret; `timestamp` is in seconds.
+    """Return the value of `webhook-signature`, one signature for each secret, the newest first; `timestamp` is in
+    seconds.
 
-    ValueError if one of them cannot be a key.
+    ValueError if the newest cannot be a key. An older one that cannot signs nothing: it is the mistake that the newest
+    has put right.
     """
     content = f"{message_id}.{timestamp}.".encode() + body
-    return " ".join(_VERSION + _signature(secret, content) for secret in secrets)
+    live = [*secrets[:1], *filter(_is_key, secrets[1:])]
+    return " ".join(_VERSION + _signature(secret, content) for secret in live)
 
 
 def verify(
@@ -62,13 +65,20 @@ def verify(
     given = [each.removeprefix(_VERSION) for each in signatures.split(" ") if each.startswith(_VERSION)]
     matches = False
     for secret in secrets:
-        try:
-            expected = _signature(secret, content).encode()
-        except ValueError:
+        if not _is_key(secret):
             continue
+        expected = _signature(secret, content).encode()
         for signature in given[:MAX_SIGNATURES]:
             matches |= hmac.compare_digest(expected, signature.encode(errors="replace"))
     return matches
+
+
+def _is_key(secret: bytes) -> bool:
+    try:
+        secret_key(secret)
+    except ValueError:
+        return False
+    return True
 
 
 def _signature(secret: bytes, content: bytes) -> str:

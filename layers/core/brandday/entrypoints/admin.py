@@ -27,9 +27,9 @@ from brandday.domain.errors import (
     ValidationFailed,
 )
 from brandday.domain.luck import write_odds
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.domain.trail import Change, TrailEntry
-from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
     InspectCampaign,
@@ -41,7 +41,6 @@ from brandday.usecases.inspect_campaign import (
 from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.operate_campaign import Act, OperateCampaign
 
-OPERATOR: Final = "operator"
 DOCUMENT_LIMIT_BYTES: Final = 128 * 1024
 _ERRORS_SHOWN: Final = 50
 
@@ -157,9 +156,9 @@ class CampaignRecord(CampaignLine):
             restocks=[RestockBody(**restock.to_document()) for restock in campaign.restocks],
             shards=None if campaign.layout is None else campaign.layout.shards,
             lottery=LotteryRecord.of(campaign),
-            applied_at=_time(campaign.applied_at),
-            published_at=_time(campaign.published_at),
-            ended_at=_time(campaign.ended_at),
+            applied_at=to_rfc3339_or_none(campaign.applied_at),
+            published_at=to_rfc3339_or_none(campaign.published_at),
+            ended_at=to_rfc3339_or_none(campaign.ended_at),
         )
 
 
@@ -295,7 +294,7 @@ class StatisticsBody(Output):
         return cls(
             campaign_id=statistics.campaign_id,
             state=statistics.state,
-            as_of=_time(statistics.as_of),
+            as_of=to_rfc3339_or_none(statistics.as_of),
             skus=[SkuStatisticsBody.of(sku) for sku in statistics.skus],
             refusals=dict(statistics.refusals),
             lottery=None if statistics.lottery is None else LotteryStatisticsBody.of(statistics.lottery),
@@ -432,10 +431,6 @@ def _line(campaign: Campaign, state: State) -> dict[str, Any]:
         "ends_at": to_rfc3339(campaign.over_at()),
         "units": sum(sku.stock + campaign.restocked(sku.sku) for sku in campaign.skus),
     }
-
-
-def _time(moment_ms: int | None) -> str | None:
-    return None if moment_ms is None else to_rfc3339(moment_ms)
 
 
 _REPLAYED_HEADER: Final = {"Idempotent-Replayed": "`true` when there was nothing left to change."}

@@ -12,10 +12,10 @@ from brandday.domain.beacon import out_at
 from brandday.domain.errors import CampaignNotFound, ValidationFailed, WrongMechanic
 from brandday.domain.lottery import Mode
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.admin import OPERATOR, AdminUseCases
+from brandday.entrypoints.admin import AdminUseCases
 from brandday.entrypoints.draws import ResultBody, SealBody
 from brandday.entrypoints.http_input import wrong_query
-from brandday.entrypoints.routes import Answer, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Output, Request, Route
 from brandday.usecases.inspect_draw import DrawSight, Next, PlaceSight
 from brandday.usecases.rehearse_draw import Rehearsal
 

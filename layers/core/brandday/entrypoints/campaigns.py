@@ -12,7 +12,7 @@ from brandday.domain.campaign_view import Availability, CampaignView, LotteryVie
 from brandday.domain.fulfilment import RewardKind, RewardTerms
 from brandday.domain.lottery import AtOnce, Draw, Mode, Moments, ReleasePlan, Rounds
 from brandday.domain.luck import write_odds
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
 
@@ -272,7 +272,6 @@ def get_health(_: CampaignUseCases, __: Request[None]) -> Answer:
 
 def _fields(view: CampaignView) -> CampaignFields:
     campaign = view.campaign
-    claim_until = campaign.fulfilment.claim_until
     is_sale = view.lottery is None
     return CampaignFields(
         id=campaign.id,
@@ -291,7 +290,7 @@ def _fields(view: CampaignView) -> CampaignFields:
         limit_per_shopper=campaign.limit_per_shopper if is_sale else None,
         hold_seconds=campaign.hold_seconds if is_sale else None,
         extend_seconds=campaign.extend_seconds if is_sale else None,
-        claim_until=None if claim_until is None else to_rfc3339(claim_until),
+        claim_until=to_rfc3339_or_none(campaign.fulfilment.claim_until),
         skus=[SkuBody.of(sku, view.availability[sku.sku]) for sku in campaign.skus] if is_sale else [],
         lottery=None if view.lottery is None else LotteryBody.of(view.lottery),
     )

@@ -16,7 +16,7 @@ from brandday.domain.draw_record import Result, Seal
 from brandday.domain.errors import ReceiptNotReady, WrongMechanic
 from brandday.domain.lottery import Mode
 from brandday.domain.receipt_page import ReceiptPage
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.campaigns import LotteryBody
 from brandday.entrypoints.http_input import CURSOR, read_cursor, wrong_query
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
@@ -184,7 +184,7 @@ def get_draw(use_cases: DrawUseCases, request: Request[None]) -> Answer:
             tables=[PrizeTableBody.of(table) for table in view.tables],
             starts_at=to_rfc3339(view.starts_at),
             ends_at=to_rfc3339(view.over_at),
-            draw_at=_time(view.draw_at),
+            draw_at=to_rfc3339_or_none(view.draw_at),
             beacon=None if view.beacon is None else BeaconBody.of(view.beacon),
             sealed=None if seal is None else SealBody.of(seal),
             drawn=None if result is None else ResultBody.of(result),
@@ -232,14 +232,10 @@ def _rules(view: RulesView) -> RulesBody:
         time_zone=view.time_zone,
         starts_at=to_rfc3339(view.starts_at),
         ends_at=to_rfc3339(view.over_at),
-        claim_until=_time(view.claim_until),
+        claim_until=to_rfc3339_or_none(view.claim_until),
         lottery=LotteryBody.of(view.lottery),
         algorithm=view.algorithm,
     )
-
-
-def _time(moment_ms: int | None) -> str | None:
-    return None if moment_ms is None else to_rfc3339(moment_ms)
 
 
 _DRAW: Final = "/v1/campaigns/{campaign_id}/draw"

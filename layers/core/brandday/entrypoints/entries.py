@@ -24,8 +24,8 @@ from brandday.domain.errors import (
 )
 from brandday.domain.receipt import entry_facts
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.routes import ID_FORMS, Answer, Input, Output, Request, Route
-from brandday.entrypoints.shopper import SHOPPER, shopper_of
+from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route
+from brandday.entrypoints.shopper import shopper_of
 from brandday.usecases.prove_entry import EntryProof
 
 ORDERS: Final = "orders"

@@ -20,15 +20,23 @@ from brandday.domain.errors import (
 )
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import MAX_WORDS, Report, RewardStatus
-from brandday.domain.times import from_rfc3339, to_rfc3339
+from brandday.domain.times import from_rfc3339, to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.address import plain_text
-from brandday.entrypoints.http_input import CURSOR, parse_body, read_choice, read_cursor, read_limit, wrong_query
-from brandday.entrypoints.routes import ID_FORMS, Answer, Input, Output, Request, Route
+from brandday.entrypoints.http_input import (
+    CURSOR,
+    page_query,
+    parse_body,
+    read_choice,
+    read_cursor,
+    read_limit,
+    wrong_query,
+)
+from brandday.entrypoints.routes import ID_FORMS, OPERATOR, Answer, Input, Output, Request, Route
 from brandday.usecases.dead_letter_ports import QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards, RewardAct, RewardSight
+from brandday.usecases.redrive_queues import RedriveQueues
 from brandday.usecases.take_reports import TakeReports
 
-OPERATOR: Final = "operator"
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 100
 EARLY_MS: Final = 5 * 60 * 1000
@@ -43,6 +51,7 @@ class FulfilmentUseCases:
     """What these routes ask for."""
 
     operate: OperateRewards
+    redrive_queues: RedriveQueues
     reports: TakeReports
 
 
@@ -112,8 +121,8 @@ class FulfilmentFields(BaseModel):
             status=reward.status,
             status_at=to_rfc3339(reward.status_at),
             created_at=to_rfc3339(reward.created_at),
-            claim_until=_time(reward.claim_until),
-            due_at=_time(reward.due_at),
+            claim_until=to_rfc3339_or_none(reward.claim_until),
+            due_at=to_rfc3339_or_none(reward.due_at),
             connector=sight.connector,
             destination=sight.destination,
             delivery_id=reward.delivery_id,
@@ -123,7 +132,7 @@ class FulfilmentFields(BaseModel):
             words=reward.words,
             reference=reward.reference,
             approved_by=reward.approved_by,
-            reported_at=_time(reward.reported_at),
+            reported_at=to_rfc3339_or_none(reward.reported_at),
             has_address=reward.address is not None,
         )
 
@@ -243,7 +252,7 @@ def redrive_fulfilment(use_cases: FulfilmentUseCases, request: Request[None]) ->
 
 def list_queues(use_cases: FulfilmentUseCases, _: Request[None]) -> Answer:
     """200 with the length of every queue."""
-    counts = use_cases.operate.queues()
+    counts = use_cases.redrive_queues.counts()
     return Answer(QueueListBody(queues=[QueueBody.of(name, counts[name]) for name in QueueName if name in counts]))
 
 
@@ -258,7 +267,7 @@ def redrive_queue(use_cases: FulfilmentUseCases, request: Request[RedriveInput])
     if body.campaign_id is not None and name is not QueueName.FULFILMENTS:
         reason = "only the queue fulfilments can be redriven for one campaign"
         raise ValidationFailed(errors=[FieldError("/campaign_id", "refused", {"reason": reason})])
-    done = use_cases.operate.redrive_queue(
+    done = use_cases.redrive_queues(
         name,
         request.subject,
         limit=body.limit,
@@ -276,7 +285,8 @@ def redrive_queue(use_cases: FulfilmentUseCases, request: Request[RedriveInput])
             left=done.left,
             rewards=list(done.rewards),
             next=done.next,
-        )
+        ),
+        noted={"queue": name, "dry_run": body.dry_run, "redriven": done.redriven, "removed": done.removed},
     )
 
 
@@ -296,10 +306,6 @@ def _moment(text: str, now: int) -> int:
     if at > now + EARLY_MS:
         raise ValidationFailed(errors=[FieldError("/at", "in_future")])
     return at
-
-
-def _time(moment_ms: int | None) -> str | None:
-    return None if moment_ms is None else to_rfc3339(moment_ms)
 
 
 def _act(verb: str, handler: Any, summary: str, *errors: type[BrandDayError]) -> Route:
@@ -340,11 +346,7 @@ ROUTES: Final = (
         query={
             "campaign_id": (Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID.pattern}$")], "Whose rewards."),
             "status": (RewardStatus, "Only these; all statuses, one after the other, if it is left out."),
-            "limit": (
-                Annotated[int, Field(ge=1, le=MAX_LIMIT)],
-                f"How many at most, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} if it is left out.",
-            ),
-            "after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before."),
+            **page_query(default=DEFAULT_LIMIT, most=MAX_LIMIT),
         },
         errors=(CampaignNotFound,),
     ),

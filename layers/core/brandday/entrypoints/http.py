@@ -38,7 +38,7 @@ from brandday.entrypoints.http_input import (
     read_raw,
 )
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
-from brandday.entrypoints.routes import ID_FORMS, PRIVATE, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import ID_FORMS, OPERATOR, PRIVATE, Answer, Input, Output, Request, Route
 
 __all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "build_app"]
 
@@ -67,6 +67,8 @@ class _Exchange:
     reward_id: str = ""
     code: str | None = None
     replayed: bool = False
+    who: str = ""
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_app(
@@ -92,6 +94,8 @@ def build_app(
             current = exchange()
             current.route, current.campaign_id, current.reward_id = route.path, _campaign_of(path), _reward_of(path)
             claims = check_token(current.event, route.scope)
+            if route.scope == OPERATOR:  # never a shopper
+                current.who = claims.get("sub", "")
             check_path(route, path)
             query = current.event.get("queryStringParameters") or {}
             check_query(query, route)
@@ -122,6 +126,7 @@ def build_app(
     def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[str]:
         status = answer.status or route.statuses[0]
         current.replayed = "Idempotent-Replayed" in answer.headers
+        current.noted = answer.noted
         server_time = to_rfc3339(now_ms())
         headers = {
             "Content-Type": "application/json",
@@ -222,7 +227,9 @@ def _line(current: _Exchange, event: Mapping[str, Any], status: int) -> dict[str
         "request_id": current.request_id,
         "campaign_id": current.campaign_id,
         "replayed": current.replayed,
-        **({"reward_id": current.reward_id} if forged else {}),
+        **({"who": current.who} if current.who else {}),
+        **({"reward_id": current.reward_id} if forged or (current.who and current.reward_id) else {}),
+        **current.noted,
     }
 
 

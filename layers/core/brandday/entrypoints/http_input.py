@@ -5,9 +5,9 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from brandday.domain.errors import (
     BodyTooLarge,
@@ -110,6 +110,14 @@ def check_query(query: Mapping[str, str], route: Route) -> None:
     """Raise ValidationFailed for each query parameter that must be there and is not."""
     if missing := [name for name in route.needs_query if not query.get(name)]:
         raise ValidationFailed(errors=[FieldError(f"query:{name}", "required") for name in missing])
+
+
+def page_query(*, default: int, most: int) -> dict[str, tuple[Any, str]]:
+    """The query parameters of a list that comes in pages, for its documentation."""
+    return {
+        "limit": (Annotated[int, Field(ge=1, le=most)], f"How many at most, 1 to {most}; {default} if it is left out."),
+        "after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before."),
+    }
 
 
 def read_limit(query: Mapping[str, str], *, default: int, most: int) -> int:

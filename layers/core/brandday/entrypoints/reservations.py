@@ -23,10 +23,10 @@ from brandday.domain.errors import (
     WrongMechanic,
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
-from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
-from brandday.entrypoints.shopper import SHOPPER, shopper_of
+from brandday.entrypoints.routes import SHOPPER, Answer, Input, Output, Request, Route
+from brandday.entrypoints.shopper import shopper_of
 
 ORDERS: Final = "orders"
 
@@ -90,7 +90,7 @@ class ReservationBody(Output):
             unit_price=MoneyBody.of(price),
             total_price=MoneyBody(amount=price.amount * reservation.quantity, currency=price.currency),
             state=reservation.state,
-            expires_at=None if expires_at_ms is None else to_rfc3339(expires_at_ms),
+            expires_at=to_rfc3339_or_none(expires_at_ms),
             extended=reservation.extended,
             order_id=reservation.order_id,
             resumed=resumed,

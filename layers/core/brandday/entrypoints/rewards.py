@@ -15,13 +15,12 @@ from brandday.domain.errors import RewardClosed
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.reward_view import RewardView
-from brandday.domain.times import to_rfc3339
+from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.address import AddressInput
-from brandday.entrypoints.http_input import CURSOR, read_cursor, read_limit
-from brandday.entrypoints.routes import Answer, Output, Request, Route
+from brandday.entrypoints.http_input import page_query, read_cursor, read_limit
+from brandday.entrypoints.routes import SHOPPER, Answer, Output, Request, Route
 from brandday.usecases.manage_rewards import RewardViews
 
-SHOPPER: Final = "shopper"
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 50
 
@@ -148,16 +147,12 @@ def _fields(view: RewardView) -> dict[str, Any]:
         "status": status,
         "next": _NEXT[status],
         "created_at": to_rfc3339(reward.created_at),
-        "claim_until": _time(reward.claim_until),
+        "claim_until": to_rfc3339_or_none(reward.claim_until),
         "has_address": reward.address is not None,
-        "dispatched_at": _time(reward.status_at if reward.status is RewardStatus.DISPATCHED else None),
-        "delivered_at": _time((reward.reported_at or reward.status_at) if arrived else None),
+        "dispatched_at": to_rfc3339_or_none(reward.status_at if reward.status is RewardStatus.DISPATCHED else None),
+        "delivered_at": to_rfc3339_or_none((reward.reported_at or reward.status_at) if arrived else None),
         "order_id": reward.order_id,
     }
-
-
-def _time(moment_ms: int | None) -> str | None:
-    return None if moment_ms is None else to_rfc3339(moment_ms)
 
 
 _ONE: Final = "/v1/rewards/{reward_id}"
@@ -170,13 +165,7 @@ ROUTES: Final = (
         "List one's own rewards",
         RewardListBody,
         scope=SHOPPER,
-        query={
-            "limit": (
-                Annotated[int, Field(ge=1, le=MAX_LIMIT)],
-                f"How many at most, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} if it is left out.",
-            ),
-            "after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before."),
-        },
+        query=page_query(default=DEFAULT_LIMIT, most=MAX_LIMIT),
     ),
     Route("GET", _ONE, get_reward, "Look at a reward", RewardBody, scope=SHOPPER),
     Route(

@@ -32,6 +32,10 @@ from brandday.domain.errors import (
 
 BODY_LIMIT_BYTES: Final = 16 * 1024
 
+OPERATOR: Final = "operator"
+SHOPPER: Final = "shopper"
+"""Scopes of tokens."""
+
 PRIVATE: Final = "no-store"
 PUBLIC_FOR_A_SECOND: Final = "public, max-age=1"
 
@@ -84,11 +88,12 @@ class Request[Body]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives back; without a `status` it is the route's own."""
+    """What a handler gives back; without a `status` it is the route's own. `noted` is added to the log's line."""
 
     body: Output
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,7 @@
 """Who a shopper is, as their token says."""
 
-from typing import Final
-
 from brandday.domain.campaign import Shopper
 from brandday.entrypoints.routes import Request
-
-SHOPPER: Final = "shopper"
-"""The scope of shoppers' tokens."""
 
 
 def shopper_of(request: Request[object]) -> Shopper:

@@ -11,17 +11,11 @@ from brandday.domain.pacing import release_steps
 from brandday.domain.trail import TrailEntry
 from brandday.usecases.count_entries import EntryCounts
 from brandday.usecases.live_campaigns import read_summary
-from brandday.usecases.ports import Clock
+from brandday.usecases.ports import Campaigns, Clock
 
 
-class CampaignRecords(Protocol):
+class CampaignRecords(Campaigns, Protocol):
     """Campaigns as stored, with their summaries and audit trails."""
-
-    def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
-        """Return a campaign and the attributes of its summary; CampaignNotFound if there is none."""
-
-    def list_ids(self) -> Sequence[str]:
-        """Return the ids of all campaigns."""
 
     def history(self, campaign_id: str) -> Sequence[TrailEntry]:
         """Return the newest acts, the latest first."""

@@ -31,7 +31,7 @@ class Stock(Protocol):
 class Campaigns(Protocol):
     """Campaigns as stored, with their stock's summary."""
 
-    def load(self, campaign_id: str) -> tuple[Campaign, Mapping[str, str]]:
+    def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and the attributes of its summary; CampaignNotFound if there is none."""
 
     def list_ids(self) -> Sequence[str]:

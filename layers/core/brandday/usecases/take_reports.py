@@ -15,7 +15,7 @@ from brandday.connectors.port import Connector, SecretMissing, Secrets, SecretUn
 from brandday.domain.errors import CampaignNotFound, SignatureInvalid, TemporarilyOverloaded
 from brandday.domain.fulfilment import ConnectorChoice
 from brandday.domain.reward import Report, Reward, report
-from brandday.domain.webhook_signature import TOLERANCE_SECONDS, secret_key, verify
+from brandday.domain.webhook_signature import TOLERANCE_SECONDS, verify
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.ports import Clock
 from brandday.usecases.reward_ports import Rewards
@@ -89,7 +89,7 @@ class TakeReports:
         unreadable: SecretUnreadable | None = None
         for name in sorted({name for choice in choices if (name := self._secret_name(choice)) is not None}):
             try:
-                secrets += filter(_is_usable, self.secrets.get(name))
+                secrets += self.secrets.get(name)
             except SecretMissing:
                 continue
             except SecretUnreadable as error:
@@ -115,11 +115,3 @@ class TakeReports:
             return connector.receipt_secret(connector.Options(**choice.options))
         except ValidationError:
             return None
-
-
-def _is_usable(secret: bytes) -> bool:
-    try:
-        secret_key(secret)
-    except ValueError:
-        return False
-    return True
