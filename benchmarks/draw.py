@@ -159,9 +159,9 @@ class Stored:
     def __init__(self, of: Campaign) -> None:
         self._campaign = of
 
-    def load(self, campaign_id: str) -> tuple[Campaign, Mapping[str, str]]:
+    def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return it."""
-        del campaign_id
+        del campaign_id, consistent
         return self._campaign, {}
 
     def list_ids(self) -> list[str]:

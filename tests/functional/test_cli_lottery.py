@@ -43,7 +43,7 @@ class Stand:
         campaigns = RecordedCampaigns(world.campaigns.summaries, world.campaigns.campaigns, seeds=world.campaigns.seeds)
         live = LiveCampaigns(campaigns, world.clock)
         browse = BrowseCampaigns(live, campaigns, world.clock)
-        operate = OperateRewards(world.rewards, nothing, campaigns, nothing, {}, CONNECTORS, world.clock, bytes)
+        operate = OperateRewards(world.rewards, nothing, campaigns, CONNECTORS, world.clock, bytes)
         served: tuple[tuple[Any, object], ...] = (
             (
                 admin.ROUTES + admin_draws.ROUTES,
@@ -53,7 +53,7 @@ class Stand:
                     InspectDraw(live, world.draws, world.rehearser(), world.clock),
                 ),
             ),
-            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, nothing)),
+            (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, nothing, nothing)),
             (
                 draws.ROUTES,
                 draws.DrawUseCases(
