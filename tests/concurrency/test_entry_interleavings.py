@@ -1,8 +1,9 @@
 """Every interleaving of the protocols of entries on small instances: two shoppers and one unit of a prize.
 
 Exhaustive, not sampled: the generators that run in production are driven through every order of their effects. Any of
-them may be killed at any point and begin once more, or never; a write whose answer is lost is one after which its actor was
-killed. Reads that are not consistent may show what was there one version before. Clocks are in any order.
+them may be killed at any point and begin once more, or never; a write whose answer is lost is
+one after which its actor was killed. Clocks are in any order, and in the smaller scenarios reads that are not
+consistent may show what was there one version before.
 
 Each promise has a negative control further down, in which one safeguard is taken out and the search must find the harm.
 """
@@ -146,9 +147,7 @@ class Explorer:
     actors: Sequence[Actor]
     saves: Saves = lambda now, save: (
         (now is None) == (save.before is None)
-        and (  # noqa: E731
-            now is None or save.before is None or now.version == save.before.version
-        )
+        and (now is None or save.before is None or now.version == save.before.version)
     )
     stale: bool = False
 
@@ -348,10 +347,10 @@ class Explorer:
         units: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
         for shard in shards:
             owned: dict[str, int] = defaultdict(int)
-            for name, entry in shard.entries():
-                owned[entry.slot] += entry.units
-                if entry.state == CONFIRMED:
-                    units[name].append((entry.slot, shard.number, entry.attempt))
+            for name, claim in shard.entries():
+                owned[claim.slot] += claim.units
+                if claim.state == CONFIRMED:
+                    units[name].append((claim.slot, shard.number, claim.attempt))
             for slot in self.world.layout.stock:
                 capacity = self.world.layout.capacity(slot, shard.number)
                 free = shard.free.get(slot, capacity)
@@ -394,7 +393,8 @@ class Explorer:
         return self._problem(images, list(kept.values()), settled=True)
 
     def _drive(self, protocol: EntryProtocol[Any], images: list[Shard], kept: dict[str, Entrant], name: str) -> None:
-        present, answer = self.world.present(80_000, write_first=False), None
+        present = self.world.present(80_000, write_first=False)
+        answer: object = None
         try:
             while True:
                 effect = _answered(protocol, answer, present)
@@ -503,10 +503,14 @@ def _scenarios() -> dict[str, tuple[World, Callable[[Cast], list[Actor]]]]:
     }
 
 
+STALE = ("a_tap_twice_at_once", "two_devices", "the_consolation_is_one_too_few")
+"""Where reads may be behind; in the others that is more than can be searched."""
+
+
 @pytest.mark.parametrize("name", _scenarios())
 def test_no_order_of_events_loses_a_unit_or_gives_two(name: str) -> None:
     world, actors = _scenarios()[name]
-    explorer = Explorer(world, actors(Cast(world)))
+    explorer = Explorer(world, actors(Cast(world)), stale=name in STALE)
 
     wrong = explorer.run()
 
@@ -514,7 +518,7 @@ def test_no_order_of_events_loses_a_unit_or_gives_two(name: str) -> None:
     assert explorer.states > 100, explorer.states
     taps = [said for actor, said in explorer.outcomes.items() if "tap" in actor]
     assert all("Entered" in said for said in taps)
-    print(f"{name}: {explorer.states:,} states, {explorer.steps:,} steps")  # noqa: T201 - how much was looked at
+    print(f"{name}: {explorer.states:,} states, {explorer.steps:,} steps")
 
 
 # --- negative controls: one safeguard is taken out, and the search finds the harm --------------------------------

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from brandday.domain.entrant import Fate
+from brandday.domain.entry_protocols import claim_request
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.shard import Refused
-from brandday.usecases.settle_entries import SettleEntries
+from brandday.usecases.ports import SHARDS_PER_READ
+from brandday.usecases.settle_entries import SettleEntries, plan_claim
 from tests.fakes.backend import SALE
 from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.tap import failing
 
 
 def _settler(backend: LotteryBackend) -> SettleEntries:
-    return SettleEntries(backend.desk().lotteries, backend._records(), backend.clock)  # noqa: SLF001 - its own fakes
+    return SettleEntries(backend.desk().lotteries, backend._records(), backend.clock)
 
 
 def _pending(backend: LotteryBackend, shopper: str = "ann") -> None:
@@ -78,25 +79,15 @@ def test_who_loses_every_race_for_a_shard_is_asked_to_come_again_and_the_entry_s
     backend.check_entries()
 
 
-def test_each_proof_looks_at_all_shards_anew() -> None:
+def test_each_proof_looks_at_all_shards_with_released_units_anew() -> None:
     """A unit that was seen and lost to somebody else must not make the shards before it count as looked at."""
-    backend = LotteryBackend(lottery(prize("mug", 6), shards=6))
-    desk, rival = backend.warm_desk(), backend.warm_desk()
-    for number in range(5):
-        desk.enter(f"winner-{number}")
-    reads = 0
+    backend = LotteryBackend(lottery(prize("mug", 250), shards=300))
+    live = backend.desk().lotteries.get(SALE)
+    request = claim_request(live.rules, backend.name("ann"), 1, "0", backend.clock())
 
-    def take_it_away(name: str) -> None:
-        nonlocal reads
-        if name == "stock.read":
-            reads += 1
-            if reads == 3:  # after all shards were looked at, before the one with the last unit is claimed
-                backend.tap.before = lambda _: None
-                rival.enter("rival")
+    plan = plan_claim(live, request)
 
-    backend.tap.before = take_it_away
-    entry = backend.warm_desk().enter("ann").entry.entry
-
-    assert [link.fate for link in entry.tries] in ([Fate.GONE], [Fate.WON])
-    backend.check_entries()
-    assert backend.problems() == []
+    for _ in range(2):
+        pages = list(plan.pages())
+        assert all(len(page) <= SHARDS_PER_READ for page in pages)
+        assert sorted(shard for page in pages for shard in page) == list(range(250))
