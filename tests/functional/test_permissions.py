@@ -49,7 +49,7 @@ TABLES = {
     "EntryTable": "ENTRY_TABLE",
 }
 LUCK = "luck"
-"""An instant win with four gifts, which come back when nobody claims them, and points for everybody until they run out."""
+"""An instant win with four gifts, which come back when nobody claims them, and points until they run out."""
 
 TRIAL = "trial"
 """A draw with as many prizes as entrants, but for one who is a reserve."""
@@ -125,8 +125,10 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("RewardSweeperFunction", _sweep_rewards)
     play("AdminFunction", _publish_lotteries)
     play("EntriesFunction", _enter)
-    _leave_an_entry_pending()
+    _leave_an_entry_pending("stream")
     play("EntryProjectorFunction", _follow_entries)
+    _leave_an_entry_pending("killed")
+    play("FulfilmentsFunction", lambda: _redrive("stream"))
     _let_gifts_lapse(LUCK)
     play("RewardSweeperFunction", lambda: _forfeit(LUCK))
     _end_lotteries()
@@ -331,14 +333,7 @@ def _fulfil() -> None:
     assert _ask(fulfilments, "POST", f"{cash}/approve", {}, subject="somebody else")["statusCode"] == 200
     assert _ask(fulfilments, "GET", "/v1/admin/queues")["statusCode"] == 200
     for queue in ("holds", "fulfilments", "stream"):
-        cursor = None
-        while True:
-            body = {"limit": 100} | ({"cursor": cursor} if cursor else {})
-            answer = _ask(fulfilments, "POST", f"/v1/admin/queues/{queue}/redrive", body)
-            assert answer["statusCode"] == 200, answer
-            cursor = json.loads(answer["body"])["next"]
-            if cursor is None:
-                break
+        _redrive(queue)
     _report(fulfilments, rewards["cash"]["id"])
 
 
@@ -447,8 +442,8 @@ def _publish_lotteries() -> None:
 
 
 def _enter() -> None:
+    entries = bootstrap.entries()
     for campaign, entrants in ((LUCK, ENTRANTS), (TRIAL, TRIALS)):
-        entries = bootstrap.entries()
         for number in range(entrants):
             answer = _as_shopper(entries, "POST", f"/v1/campaigns/{campaign}/entries", number)
             assert answer["statusCode"] == 201, answer
@@ -468,17 +463,27 @@ def _own_entries(entries: Handler, campaign: str) -> list[str]:
     return [f"/v1/entries/{entry['id']}" for entry in json.loads(listed["body"])["entries"]]
 
 
-def _leave_an_entry_pending() -> None:
+def _redrive(queue: str) -> None:
+    fulfilments, cursor = bootstrap.fulfilments(), None
+    while True:
+        body = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+        answer = _ask(fulfilments, "POST", f"/v1/admin/queues/{queue}/redrive", body, key=queue)
+        assert answer["statusCode"] == 200, answer
+        cursor = json.loads(answer["body"])["next"]
+        if cursor is None:
+            break
+    assert not any(entrant.entries[-1].pending for entrant in _entrants(LUCK))
+
+
+def _leave_an_entry_pending(tag: str) -> None:
     """As a request does that is killed between its two writes, when there are no points any more."""
     client = _unnoted("dynamodb")
     campaign = CampaignTable(client, "CampaignTable").load(LUCK)[0]
     assert campaign.luck is not None
     table = EntryTable(client, "EntryTable")
-    loser = next(each for each in _entrants(LUCK) if each.entries[-1].won is None)
-    entry = loser.entries[-1]
-    left = replace(loser, entries=(entry._replace(tries=(Try("1", Fate.PENDING),)),))
-    changed = replace(left, entries=(left.entries[0]._replace(at=entry.at + 1, tag="killed"),))
-    assert table.save(campaign.luck.frozen, loser, replace(loser, entries=(entry, changed.entries[0])))
+    loser = next(each for each in _entrants(LUCK) if len(each.entries) == 1 and each.entries[0].won is None)
+    killed = loser.entries[0]._replace(at=loser.entries[0].at + 1, tag=tag, tries=(Try("1", Fate.PENDING),))
+    assert table.save(campaign.luck.frozen, loser, replace(loser, entries=(*loser.entries, killed)))
 
 
 def _entrants(campaign: str) -> list[Entrant]:

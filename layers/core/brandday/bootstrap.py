@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
     from brandday.entrypoints.access_log import WriteLine
+    from brandday.usecases.issue_wins import IssueWins
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -218,21 +219,25 @@ def draws() -> Handler:
 
 def entry_projector() -> Handler:
     """Return the handler of EntryTable's stream."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from brandday.adapters.entry_stream import read_entrant_change
     from brandday.entrypoints.on_entry_changed import build_handler
     from brandday.usecases.count_entries import CountEntries
+
+    tables = _Rewards()
+    issue = _issue_wins(tables, LiveCampaigns(tables.campaigns, now_ms))
+    return build_handler(CountEntries(issue, tables.entry_counts), read_entrant_change)
+
+
+def _issue_wins(tables: _Rewards, live: LiveCampaigns) -> IssueWins:
+    from concurrent.futures import ThreadPoolExecutor
+
     from brandday.usecases.issue_wins import IssueWins
     from brandday.usecases.live_lotteries import LiveLotteries
     from brandday.usecases.settle_entries import Records, SettleEntries
 
-    tables = _Rewards()
-    live = LiveCampaigns(tables.campaigns, now_ms)
     lotteries = LiveLotteries(live, tables.campaigns)
     settle = SettleEntries(lotteries, Records(tables.entries, tables.stock), now_ms)
-    issue = IssueWins(live, settle, tables.rewards, now_ms, each=ThreadPoolExecutor(REWARDS_AT_ONCE).map)
-    return build_handler(CountEntries(issue, tables.entry_counts), read_entrant_change)
+    return IssueWins(live, settle, tables.rewards, now_ms, each=ThreadPoolExecutor(REWARDS_AT_ONCE).map)
 
 
 def draw_holder() -> Handler:
@@ -383,7 +388,9 @@ def fulfilments() -> Handler:
     from brandday.entrypoints.http import build_app
     from brandday.usecases.dead_letter_ports import QueueName
     from brandday.usecases.issue_rewards import IssueRewards, RebuildRewards
+    from brandday.usecases.issue_wins import RebuildWins
     from brandday.usecases.operate_rewards import OperateRewards
+    from brandday.usecases.rebuild_campaign import RebuildCampaign
     from brandday.usecases.redrive_queues import RedriveQueues
     from brandday.usecases.take_reports import TakeReports
 
@@ -411,7 +418,11 @@ def fulfilments() -> Handler:
         campaigns=tables.campaigns,
         rewards=stored,
         redrive_failed=operate.redrive_failed,
-        rebuild=RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
+        rebuild=RebuildCampaign(
+            live,
+            RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
+            RebuildWins(live, _issue_wins(tables, live), tables.entries),
+        ),
         now=now_ms,
     )
     reports = TakeReports(stored, live, _secrets(tables), CONNECTORS, now_ms)
