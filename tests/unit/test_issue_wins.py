@@ -10,8 +10,13 @@ from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.win_rules import reward_of_win
+from brandday.usecases.issue_wins import IssueWins, RebuildWins
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.live_lotteries import LiveLotteries
 from brandday.usecases.lottery_ports import EntrantChanged
+from brandday.usecases.settle_entries import Records, SettleEntries
 from tests.fakes.backend import OPENS, SALE
+from tests.fakes.draw_world import DrawWorld, drawn_campaign
 from tests.fakes.lottery_backend import LotteryBackend, draw, lottery, prize
 from tests.fakes.reward_backend import CLAIM_UNTIL
 from tests.fakes.tap import failing
@@ -114,6 +119,25 @@ def test_tickets_win_nothing_before_the_draw() -> None:
     backend.issue_wins()
     assert backend.wins_rebuilder()(SALE, [backend.name("ann")[:1]]) == 0
     assert backend.rewards.rewards == {}
+
+
+def test_what_the_stream_has_lost_of_a_draw_is_made_good_as_well() -> None:
+    world = DrawWorld(drawn_campaign(2, 1))
+    world.seal()
+    world.draw()
+    told = dict(world.rewards.rewards)
+    world.rewards.rewards.clear()
+    live = LiveCampaigns(world.campaigns, world.clock)
+    settle = SettleEntries(LiveLotteries(live, world.campaigns), Records(world.entrants, world.stock), world.clock)
+    rebuild = RebuildWins(live, IssueWins(live, settle, world.rewards, world.clock), world.entrants)
+
+    assert rebuild(world.id, bucket_names_of(world)) == 3
+    assert rebuild(world.id, bucket_names_of(world)) == 0
+    assert world.rewards.rewards.keys() == told.keys()
+
+
+def bucket_names_of(world: DrawWorld) -> list[str]:
+    return sorted({place.entrant[:1] for place in world.places()})
 
 
 def test_there_is_no_reward_of_an_entry_that_lost() -> None:

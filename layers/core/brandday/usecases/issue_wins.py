@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from brandday.domain.entrant import Entrant
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
-from brandday.domain.lottery import Mode
 from brandday.domain.reward import Reward
 from brandday.domain.win_rules import newly_won, reward_of_win
 from brandday.usecases.issue_rewards import Each
@@ -85,11 +84,9 @@ class RebuildWins:
         self._entrants = entrants
 
     def __call__(self, campaign_id: str, buckets: Sequence[str]) -> int:
-        """Return how many rewards were missing in these buckets. Of a draw, whose entries win nothing yet, there are
-        none.
-        """
+        """Return how many rewards were missing in these buckets."""
         campaign = self._campaigns.get(campaign_id).campaign
-        if campaign.luck is None or campaign.lottery is None or campaign.lottery.mode is Mode.DRAW:
+        if campaign.luck is None:
             return 0
         frozen = campaign.luck.frozen
         return sum(self._issue.rebuild(campaign_id, self._entrants.bucket(frozen, bucket)) for bucket in buckets)
