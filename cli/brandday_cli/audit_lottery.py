@@ -223,7 +223,7 @@ class LotteryAudit:
                 self._now_ms(),
                 rewards_known=self._rewards is not None,
             )
-            or (reward is not None and check_reward(reward, self._now_ms()))
+            or (reward is not None and check_reward(self._plan, reward, self._now_ms()))
         )
         if isinstance(reward, StoredReward):
             self._idle += is_idle(reward, self._now_ms())
@@ -329,4 +329,4 @@ class LotteryAudit:
             rewards_known=reward_key is not None or (self._rewards is not None and now is None),
         )
         if reward is not None:
-            self._violations += check_reward(reward, self._now_ms())
+            self._violations += check_reward(self._plan, reward, self._now_ms())
