@@ -194,7 +194,9 @@ def test_the_layers_hold_all_that_a_function_imports(function: str, stack: Local
     for package in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"):  # the runtime's own
         (tmp_path / package).symlink_to(Path(boto3.__file__).parents[1] / package)
     (tmp_path / "six.py").symlink_to(Path(boto3.__file__).parents[1] / "six.py")
-    folders = [BUILT / function, BUILT / "CoreLayer" / "python", BUILT / "DependenciesLayer" / "python", tmp_path]
+    own_layers = [layer.value for layer in template_functions()[function].get("Layers", [])]  # type: ignore[attr-defined]
+    layers = [BUILT / layer / "python" for layer in ("CoreLayer", "DependenciesLayer", *own_layers)]
+    folders = [BUILT / function, *layers, tmp_path]
     program = f"import sys; sys.path += {[str(folder) for folder in folders]}; import app; assert app.lambda_handler"
     variables = YAML().load(ROOT / "template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
     settings = {name: "some" for name in variables if name.endswith(("_TABLE", "_URL", "_ID"))} | {
