@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from brandday.connectors.webhook import EVENT_TYPE
 from brandday.domain.errors import every_error
 from brandday.entrypoints.routes import Route
 from tests.http_client import check_schema
@@ -82,6 +83,7 @@ def test_every_error_a_client_can_meet_is_in_the_guide_once() -> None:
         assert len(re.findall(rf"^\| `{kind.code}` \|", GUIDE, re.MULTILINE)) == 1
 
 
-def test_the_example_in_the_guide_is_a_real_problem() -> None:
-    example = json.loads(re.search(r"```json\n(.*?)```", GUIDE, re.DOTALL)[1])  # type: ignore[index]
-    check_schema({"$ref": "#/components/schemas/Problem"}, example)
+def test_the_examples_in_the_guide_are_a_real_parcel_and_a_real_problem() -> None:
+    parcel, problem = (json.loads(example) for example in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
+    assert parcel["type"] == EVENT_TYPE
+    check_schema({"$ref": "#/components/schemas/Problem"}, problem)
