@@ -1,4 +1,4 @@
-"""What a draw takes: processor seconds and memory to seal the list and to rank it, from a thousand entrants to a million.
+"""What a draw takes: processor seconds and memory to seal the list and to rank it, from a thousand entrants on.
 
     python -m benchmarks.draw [--largest 1000000]
 
