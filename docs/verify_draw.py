@@ -12,6 +12,7 @@ the id of your own entry. Exit code 0: all of it holds. All times are millisecon
 import argparse
 import json
 import sys
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from fractions import Fraction
 from hashlib import sha256
@@ -36,13 +37,11 @@ def fraction(text):
 def tree(nodes):
     """The hash over a list of hashes: pairs are hashed together, level by level; an odd one goes up as it is."""
     while len(nodes) > 1:
-        pairs = [nodes[i:i + 2] for i in range(0, len(nodes), 2)]
-        nodes = [sha(b"\1", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        nodes = [sha(b"\1", *nodes[i:i + 2]) if i + 1 < len(nodes) else nodes[i] for i in range(0, len(nodes), 2)]
     return nodes[0] if nodes else sha()
 
 def leaf(row):
-    names = ("entrant", "tickets") if "tickets" in row else ("entrant", "chances", "entries")
-    return sha(b"\0", canonical([row[name] for name in names]))
+    return sha(b"\0", canonical([row[name] for name in ("entrant", "tickets", "chances", "entries") if name in row]))
 
 # --- 1. Nothing was exchanged: seed, prize tables and list have the hashes that were promised.
 
@@ -62,9 +61,8 @@ def check_promises(receipt, first, drawn):
               table["algorithm"] == "brandday-lottery-1" and table["previous"] == before)
         wrong(where, "in force from a wrong time on", unless=since < table["since_ms"] and
               (number > 1 or table["since_ms"] == table["starts_ms"]))
-        for name in first:
-            free = name in ("version", "since_ms", "previous", "prizes")
-            wrong(where, f"{name} must not change", unless=free or table[name] == first[name])
+        for name in first.keys() - {"version", "since_ms", "previous", "prizes"}:
+            wrong(where, f"{name} must not change", unless=table[name] == first[name])
         odds = [fraction(prize["odds"]) for prize in table["prizes"]]
         wrong(where, "odds are more than 1 together", unless=sum(chance or 0 for chance in odds) <= 1)
         for prize, start, chance in zip(table["prizes"], first["prizes"], odds, strict=True):
@@ -88,7 +86,7 @@ def check_list(receipt, first):
         wrong(f"entrants/{name}", "fields are missing or were added", unless=len(row) == size)
         buckets[name[:first["bucket_chars"]]].append(leaf(row))
     found = [{"bucket": key, "root": tree(rows).hex(), "entrants": len(rows)} for key, rows in sorted(buckets.items())]
-    for key in {bucket["bucket"] for bucket in found + sealed["buckets"]}:
+    for key in {bucket["bucket"] for bucket in found + sealed["buckets"]} if found != sealed["buckets"] else ():
         one, other = ([bucket for bucket in part if bucket["bucket"] == key] for part in (found, sealed["buckets"]))
         wrong(f"sealed/buckets/{key}", "somebody in it was changed, added or left out", unless=one == other)
     entries = sum(row["tickets"] if "tickets" in row else len(row["entries"]) for row in rows)
@@ -99,16 +97,14 @@ def check_list(receipt, first):
 # --- 2. A draw: rank everybody again.
 
 def check_draw(receipt, first):
-    seed, order = bytes.fromhex(receipt["seed"]), []
-    if receipt["beacon"]:
-        seed = sha(seed, bytes.fromhex(receipt["beacon"]["randomness"]))
+    seed, beacon, best = bytes.fromhex(receipt["seed"]), receipt["beacon"], []
+    seed = sha(seed, bytes.fromhex(beacon["randomness"])) if beacon else seed
     most, start = first["allowance"]["per_campaign"] + first["allowance"]["earned"], f"ent_{first['campaign']}."
     for name, count in ((row["entrant"], row["tickets"]) for row in receipt["entrants"]):
         wrong(f"entrants/{name}", "has more tickets than allowed, or none", unless=1 <= count <= most)
-        order.append(min((mac(seed, f"{start}{name}.{n}").hex(), name, n) for n in range(1, count + 1)))
+        best.append(min((mac(seed, f"{start}{name}.{n}").hex(), name, n) for n in range(1, count + 1)))
     prizes = [prize["id"] for prize in first["prizes"] for _ in range(prize["stock"])]
-    ranked = enumerate(sorted(order), 1)
-    places = [{"rank": at, "entrant": name, "ticket": n, "key": key} for at, (key, name, n) in ranked]
+    places = [{"rank": r, "entrant": name, "ticket": n, "key": key} for r, (key, name, n) in enumerate(sorted(best), 1)]
     winners = [{**place, "prize": prize} for place, prize in zip(places, prizes, strict=False)]
     reserves = places[len(prizes):len(prizes) + first["draw"]["reserves"]]
     for part, should in (("winners", winners), ("reserves", reserves)):
@@ -131,33 +127,38 @@ class Pool:
     def __init__(self, place, prize, table, seed):
         self.prize, self.first, self.shards, self.days = prize, 7 * place, table["shards"], table["days_ms"]
         self.cap, plan, stock = prize["per_day"], prize["release"], prize["stock"]
-        self.wins = []  # of (time, shard, returned at, where)
-        self.moments = plan["plan"] == "moments"
+        self.wins, self.moments, self.judged = [], plan["plan"] == "moments", {}  # wins: (time, shard, back at, where)
+        self.claimed, self.returned = defaultdict(list), defaultdict(list)  # their times by (shard, day); None: of all
         if self.moments:
             hours = list(hours_of(table, plan["hour_weights"]))
             self.times = sorted(moment(mac(seed, f"moment|{prize['id']}|{k}"), hours) for k in range(stock))
             self.steps = [[at, k + 1] for k, at in enumerate(self.times)]
         else:
             rounds = plan.get("times_ms", [table["starts_ms"]])
-            self.times = [rounds[k * len(rounds) // stock] for k in range(stock)]
+            self.times = sorted(rounds[k * len(rounds) // stock] for k in range(stock))
             self.steps = [[at, self.released(at)] for at in rounds]
 
+    def among(self, count, shard):
+        """How many of the first `count` units are in a shard; and of the wins that the days' caps allow."""
+        return count if shard is None else -(-(count - (shard - self.first) % self.shards) // self.shards)
     def released(self, at, shard=None):
-        return sum(time <= at and shard in (None, (self.first + k) % self.shards) for k, time in enumerate(self.times))
-
+        return self.among(bisect_right(self.times, at), shard)
     def share(self, shard, day):
-        """How many units may leave a shard on a day: the caps of the days go round the shards, one after the other."""
-        return sum((self.first + k) % self.shards == shard for k in range(day * self.cap, (day + 1) * self.cap))
-
+        return self.among((day + 1) * self.cap, shard) - self.among(day * self.cap, shard)
     def day(self, at):
-        return sum(midnight <= at for midnight in self.days) - 1
+        return bisect_right(self.days, at) - 1
 
     def taken(self, until, since, shard=None, day=None):
         """Wins claimed until a time and not returned before another."""
-        return sum(at <= until and (back or since) >= since and shard in (None, its) and day in (None, self.day(at))
-                   for at, its, back, _ in self.wins)
+        return bisect_right(self.claimed[shard, day], until) - bisect_left(self.returned[shard, day], since)
 
     def check_wins(self):
+        for at, shard, back, _ in self.wins:
+            for where in ((None, None), (shard, None), (shard, self.day(at))):
+                self.claimed[where].append(at)
+                self.returned[where].append(back)
+        for times in (*self.claimed.values(), *self.returned.values()):
+            times.sort()
         for at, shard, _, where in self.wins:
             wrong(where, f"won {self.prize['id']} when no unit was there: before its time, or over the stock",
                   unless=self.taken(at, at + CLOCK_ERROR, shard) <= self.released(at, shard))
@@ -171,9 +172,13 @@ class Pool:
     def was_full(self, since, until):
         """The same for each shard, or the shard had given out its share of the day."""
         when, days = (until + CLOCK_ERROR, since - CLOCK_ERROR), {self.day(since), self.day(until)} if self.cap else ()
-        return all(self.taken(*when, shard) >= self.released(since, shard) or
-                   any(self.taken(*when, shard, day) >= self.share(shard, day) for day in days)
-                   for shard in range(self.shards))
+        key = (bisect_right(self.claimed[None, None], when[0]), bisect_left(self.returned[None, None], when[1]),
+               self.released(since), *days)  # entries that found the same are judged together
+        if key not in self.judged:
+            self.judged[key] = all(self.taken(*when, shard) >= self.released(since, shard) or
+                                   any(self.taken(*when, shard, day) >= self.share(shard, day) for day in days)
+                                   for shard in range(self.shards))
+        return self.judged[key]
 
     def was_met(self, since, turn):
         """Whether all winning moments that had been there for a while at `since` had been met by somebody at `turn`."""
@@ -214,22 +219,18 @@ def check_entrant(row, first, tables, seed, pools, looks):
         where, at = f"entrants/{row['entrant']}/{number}", entry["at"]
         wrong(where, "outside the schedule, or not after the entry before", unless=last < at < first["ends_ms"])
         last, day = at, sum(midnight <= at for midnight in first["days_ms"])
-        if today[day] < rules["per_day"] and free < rules["per_campaign"]:
-            today[day], free = today[day] + 1, free + 1
-        else:
-            chances -= 1
+        is_free = today[day] < rules["per_day"] and free < rules["per_campaign"]
+        today[day], free, chances = today[day] + is_free, free + is_free, chances - (not is_free)
         wrong(where, "the allowance was used up", unless=chances >= 0 and number <= 40)
         table = [table for table in tables if table["since_ms"] <= at or table is tables[0]][-1]
         wrong(where, "judged by a wrong version", unless=entry["table"] == table["version"] and len(entry) == 3)
         capped = {name for name, pool in pools.items() if won[name] >= (pool.prize["per_shopper"] or number)}
-        hit, total = None, Fraction(0)
+        tries, hit, total = entry["tries"], None, Fraction(0)
         roll = Fraction(int.from_bytes(mac(seed, f"{first['campaign']}|{row['entrant']}|{number}"), "big"), 2**256)
         for prize in table["prizes"]:
             total += fraction(prize["odds"]) or 0
             hit = prize["id"] if hit is None and roll < total else hit
-        if pity and misses >= pity["after"] and pity["prize"] not in capped:
-            hit = pity["prize"]
-        tries = entry["tries"]
+        hit = pity["prize"] if pity and misses >= pity["after"] and pity["prize"] not in capped else hit
         tried, prize = [link["prize"] for link in tries], tries[-1]["prize"] if tries and "shard" in tries[-1] else None
         moments = [name for name in pools if pools[name].moments and pools[name].released(at) and name not in capped]
         chain = [hit] * (hit is not None) + [name for name in moments if name in tried]
@@ -245,7 +246,7 @@ def check_entrant(row, first, tables, seed, pools, looks):
                 fields |= {"shard", "returned_at"} if fate == "returned" else {"shard"}
                 back = link.get("returned_at", link["at"])
                 fits = back >= link["at"] >= at - CLOCK_ERROR and 0 <= link["shard"] < first["shards"]
-                back = max(back, link["at"]) if fate == "returned" else None
+                back = max(back, link["at"] + CLOCK_ERROR) if fate == "returned" else float("inf")
                 pool.wins.append((link["at"], link["shard"], back, where))
             if name in capped or not pool.released(at):
                 fields, fits = {"prize", "fate"}, fate == ("per_shopper" if name in capped else "not_released")
@@ -275,17 +276,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("receipt", "--commitment", "--table", "--root", "--entry"):
         parser.add_argument(name)
-    given = parser.parse_args()
-    receipt = json.loads(Path(given.receipt).read_text(encoding="utf-8"))
+    given = vars(parser.parse_args())
+    receipt = json.loads(Path(given["receipt"]).read_text(encoding="utf-8"))
     check(receipt)
     if "receipt" not in dict(problems):
         table, root = receipt["tables"][0], receipt["sealed"]["root"]
         for name, value in {"commitment": table["table"]["commitment"], "table": table["hash"], "root": root}.items():
-            seen = getattr(given, name)
-            print(f"{name:10} {value}" + ("" if seen else "   <- compare with what was published"))
-            wrong(name, f"is not the one you saw: {seen}", unless=seen in (None, value))
-        if given.entry:
-            _, entrant, number = given.entry.split(".")
+            print(f"{name:10} {value}" + ("" if given[name] else "   <- compare with what was published"))
+            wrong(name, f"is not the one you saw: {given[name]}", unless=given[name] in (None, value))
+        if given["entry"]:
+            _, entrant, number = given["entry"].split(".")
             row = next((row for row in receipt["entrants"] if row["entrant"] == entrant), {"tickets": 0})
             mine = row.get("entries", range(1, row.get("tickets", 0) + 1))[int(number) - 1:int(number)]
             wrong("entry", "your entry is not in the list", unless=mine)

@@ -8,7 +8,6 @@ Luck is judged by the script for those who trust nobody (`verify_draw`), fed wit
 over moments, which only all entries together prove, are left to `brandday verify` over the receipt.
 """
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -117,19 +116,11 @@ class _Nowhere(list[Any]):
 
 
 class _Pool(verify_draw.Pool):
-    """A prize's units and their times, of which one can ask a million times."""
+    """A prize's units and their times; its wins are in the shards."""
 
     def __init__(self, place: int, prize: Mapping[str, Any], table: Mapping[str, Any], seed: bytes) -> None:
         super().__init__(place, prize, table, seed)  # type: ignore[no-untyped-call]  # the script has no types
         self.wins = _Nowhere()
-
-    def released(self, at: int, shard: int | None = None) -> int:
-        return bisect_right(self.times if shard is None else self.times_in(shard), at)
-
-    def share(self, shard: int, day: int) -> int:
-        last = (shard - self.first) % self.shards
-        start, stop = (-(-(part * self.cap - last) // self.shards) for part in (day, day + 1))
-        return int(stop - start)
 
     def times_in(self, shard: int) -> Sequence[int]:
         """Return when the units of a shard may be won, in order."""
@@ -190,7 +181,7 @@ class Luck:
             yield "unit_before_its_time", f"{len(early)} units were won before their time had come, one at {early[0]}"
         if pool.cap is not None:
             for day, count in Counter(map(self._plan.day_of, attempts)).items():
-                share = pool.share(shard, day)
+                share = pool.share(shard, day)  # type: ignore[no-untyped-call]  # the script has no types
                 if count > share:
                     yield (
                         "over_day_cap",

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -92,6 +93,22 @@ def test_both_implementations_agree_on_receipts_whose_hashes_were_made_to_fit(se
         # What follows from nonsense is told differently; that it is there, and where, is not.
         assert bool(places) == bool(others), (path, value, ours, theirs)
         assert places & others or not places, (path, value, ours, theirs)
+
+
+@pytest.mark.parametrize("per_day", [None, 10_000])
+def test_a_large_receipt_takes_seconds_and_not_days(per_day: int | None) -> None:
+    prize = {"id": "mug", "stock": 10_000, "per_day": per_day, "release": {"plan": "all"}}
+    pool = script.Pool(0, prize, {"shards": 300, "days_ms": [0], "starts_ms": 0}, b"")
+    pool.wins = [(win, win % 300, float("inf"), "somewhere") for win in range(10_000)]
+    script.problems.clear()
+    began = time.process_time()
+    pool.check_wins()
+    judge = pool.was_gone if per_day is None else pool.was_full
+    assert all(judge(at, at) for at in range(9_999, 20_000))
+    assert not judge(0, 0)
+    assert script.problems == []
+    # A tenth of a second. Going through all wins for each of them took more than a minute.
+    assert time.process_time() - began < 5
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
