@@ -52,7 +52,6 @@ from brandday.domain.lottery import (
     Rounds,
     first_table,
     next_table,
-    problems,
     read_tables,
     table_at,
 )
@@ -293,36 +292,7 @@ def test_a_ticket_of_a_draw_needs_no_luck_yet() -> None:
     assert Lottery.from_document(lottery.to_document()) == lottery
 
 
-# --- declarations ---
-
-
-def places(*prizes: Prize, allowance: Allowance = ONCE, mode: Mode = Mode.INSTANT, **fields: object) -> set[str]:
-    lottery = Lottery(mode, prizes, allowance, COMPLIANCE, **fields)  # type: ignore[arg-type]
-    return {place for place, _ in problems(lottery, FROZEN.starts_at, FROZEN.ends_at)}
-
-
-def test_what_cannot_be_a_lottery_is_refused_with_its_place() -> None:
-    half = Fraction(1, 2)
-    assert places(car(half), replace(STICKER, odds=half)) == set()
-    assert places(car(half), replace(STICKER, odds=half + Fraction(1, 10**40))) == {"odds"}
-    assert places(replace(car(), stock=0)) == {"prizes.car"}
-    assert places(car(), car()) >= {"prizes"}
-    assert places(car(), STICKER) == {"prizes.sticker"}
-    assert places(car(), consolation="pen") == {"consolation"}
-    assert places(car(), STICKER, consolation="sticker", pity=Pity(1, "sticker")) == {"pity.prize"}
-    assert places(car(release=Moments())) == {"prizes.car"}
-    assert places(car(None, release=Moments((0,) * 24))) == {"prizes.car"}
-    assert places(car(release=Rounds((START - 1,)))) == {"prizes.car"}
-    assert places(car(release=Rounds((START + 2, START + 1)))) == {"prizes.car"}
-    assert places(car(per_day=10)) == {"prizes.car"}
-    assert places(car(half, odds_between=(SURE, half))) >= {"prizes.car"}
-    assert places(car(half, odds_between=(NEVER, Fraction(1, 3)))) == {"car"}
-    assert places(car(), allowance=Allowance(2, 1)) == {"allowance"}
-    assert places(car(), allowance=Allowance(1, 30, 11)) == {"allowance"}
-    assert places(car(), mode=Mode.DRAW, draw=Draw(FROZEN.ends_at)) == {"prizes.car"}
-    assert places(car(None), mode=Mode.DRAW, draw=Draw(FROZEN.ends_at - 1)) == {"draw.at"}
-    assert places(car(None), mode=Mode.DRAW) == {"draw"}
-    assert places(car(None), mode=Mode.DRAW, draw=Draw(FROZEN.ends_at)) == set()
+# --- live odds ---
 
 
 def test_odds_change_within_their_bounds_only() -> None:

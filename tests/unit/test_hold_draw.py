@@ -12,7 +12,6 @@ from brandday.domain.beacon import round_at
 from brandday.domain.draw import SEAL_AFTER_MS, Tickets
 from brandday.domain.draw_record import PAGE_ROWS, Place, Seal, ranking_hash, read_group, write_seal
 from brandday.domain.entrant import Entrant, EntryRequest, Fate, Rules, Taken, take
-from brandday.domain.lottery import MAX_PLACES, problems
 from brandday.domain.luck import draw_seed
 from brandday.domain.pacing import Pacing
 from brandday.domain.receipt import verify
@@ -237,20 +236,6 @@ def test_a_seed_that_is_not_the_promised_one_draws_nothing() -> None:
     world.campaigns.seeds[world.id] = hashlib.sha256(b"another").digest()
     assert world.draw() == 1
     assert world.result() is None
-
-
-def test_a_draw_with_more_places_than_are_held_in_memory_cannot_be_declared() -> None:
-    lottery = drawn_campaign().lottery
-    assert lottery is not None
-    assert lottery.draw is not None
-    for stock, reserves, fits in (
-        (MAX_PLACES - 10, 10, True),
-        (MAX_PLACES - 10, 11, False),
-        (MAX_PLACES + 1, 0, False),
-    ):
-        prize = replace(lottery.prizes[0], stock=stock)
-        bent = replace(lottery, prizes=(prize,), draw=replace(lottery.draw, reserves=reserves))
-        assert (list(problems(bent, 0, lottery.draw.at)) == []) == fits
 
 
 # --- the beacon ---

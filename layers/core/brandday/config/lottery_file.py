@@ -178,6 +178,12 @@ class LotteryFile(CampaignFile):
                 "waited for",
                 ("at",),
             )
+        units = sum(prize.stock for prize in info.data.get("prizes", []))
+        if units + draw.reserves > domain.MAX_PLACES:
+            raise refuse(
+                "too_many_places",
+                f"ranks {units} units and {draw.reserves} reserves, but a draw has at most {domain.MAX_PLACES} places",
+            )
         return draw
 
     @field_validator("fulfilment")
