@@ -42,7 +42,6 @@ def test_units_lie_in_the_shards_where_the_layout_counts_them(
 def test_a_unit_is_released_at_its_millisecond_and_not_before() -> None:
     pace = PrizePace("0", 3, (Step(10, 1), Step(20, 1), Step(20, 3)), None, 1)
     assert [pace.released(at) for at in (0, 9, 10, 19, 20, 99)] == [0, 0, 1, 1, 3, 3]
-    assert [pace.next_release(at) for at in (0, 9, 10, 19, 20)] == [10, 10, 20, 20, None]
 
 
 @given(some.integers(1, 200), some.integers(1, 30))

@@ -68,11 +68,6 @@ class PrizePace:
         """How many units may leave `shard` on a day (from 0); None without a cap per day."""
         return None if self.per_day is None else self._of_shard(day * self.per_day, (day + 1) * self.per_day, shard)
 
-    def next_release(self, at: int) -> int | None:
-        """When the next unit comes after `at`, or None if all are there."""
-        index = bisect_right(self._times, at)
-        return self._times[index] if index < len(self._times) else None
-
     def _of_shard(self, start: int, stop: int, shard: int) -> int:
         """How many of the numbers from start to stop (not included) are in the shard."""
         first = (shard - int(self.slot, 36) * _SLOT_STRIDE) % self.shards
