@@ -69,7 +69,8 @@ def test_it_says_so_in_words_and_by_its_exit_code(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(content))
 
     def run() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-I", SCRIPT, tmp_path / "proof", tmp_path / "draw", "--kept", tmp_path / "kept"]
+        names = (SCRIPT, tmp_path / "proof", tmp_path / "draw", "--kept", tmp_path / "kept")
+        command = [sys.executable, "-I", *map(str, names)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     said = run()
