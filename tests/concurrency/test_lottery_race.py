@@ -34,7 +34,8 @@ from brandday.domain.draw_record import ALPHABET
 from brandday.domain.entrant import Entrant, Rules, claim_name, entry_id, misses_in_a_row
 from brandday.domain.luck import write_odds
 from brandday.domain.pacing import day_of
-from brandday.domain.receipt import check_proof, entry_proof, instant_receipt, row_leaf, verify
+from brandday.domain.receipt import entry_proof, instant_receipt, row_leaf
+from brandday.domain.receipt_check import check_proof, verify
 from brandday.usecases.enter_lottery import GrantChances
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_lotteries import LiveLotteries

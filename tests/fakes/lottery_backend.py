@@ -17,7 +17,8 @@ from brandday.domain.layout import plan_layout
 from brandday.domain.lottery import Allowance, AtOnce, Compliance, Draw, Lottery, Mode, Prize, ReleasePlan
 from brandday.domain.lottery_state import freeze
 from brandday.domain.money import Money
-from brandday.domain.receipt import instant_receipt, verify
+from brandday.domain.receipt import instant_receipt
+from brandday.domain.receipt_check import verify
 from brandday.domain.shard import CONFIRMED
 from brandday.usecases.enter_lottery import EnterLottery, GrantChances
 from brandday.usecases.issue_wins import IssueWins, RebuildWins

@@ -14,7 +14,7 @@ import pytest
 
 from brandday.domain.beacon import round_at
 from brandday.domain.draw import SEAL_AFTER_MS
-from brandday.domain.receipt import verify
+from brandday.domain.receipt_check import verify
 from brandday.domain.reward import RewardStatus
 from brandday.usecases import run_draws
 from brandday.usecases.draw_ports import DrawDisagrees

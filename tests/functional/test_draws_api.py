@@ -12,7 +12,7 @@ from brandday.domain.draw import SEAL_AFTER_MS
 from brandday.domain.entrant import Entrant
 from brandday.domain.layout import to_base64url
 from brandday.domain.luck import commitment, digest
-from brandday.domain.receipt import check_proof, verify
+from brandday.domain.receipt_check import check_proof, verify
 from brandday.domain.receipt_page import join
 from brandday.domain.times import to_rfc3339
 from tests.fakes.backend import CLOSES, OPENS, SALE, sale, sku

@@ -9,7 +9,7 @@ import pytest
 from brandday.domain.campaign import Eligibility, Status
 from brandday.domain.draw import SEAL_AFTER_MS
 from brandday.domain.lottery import MAX_ENTRIES
-from brandday.domain.receipt import check_proof
+from brandday.domain.receipt_check import check_proof
 from brandday.domain.times import to_rfc3339
 from tests.fakes.backend import CLOSES, OPENS, SALE, sale, sku
 from tests.fakes.lottery_api import CHANCES, DRAW, ENTER, ENTRY, MINE, PROOF, LotteryApi

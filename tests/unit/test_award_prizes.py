@@ -4,7 +4,7 @@ import pytest
 
 from brandday.domain.entrant import Entrant, Fate
 from brandday.domain.fulfilment import HOUR_MS
-from brandday.domain.receipt import verify
+from brandday.domain.receipt_check import verify
 from brandday.domain.reward import RewardStatus
 from brandday.usecases import award_prizes, run_draws
 from tests.fakes.draw_world import DrawWorld, drawn_campaign

@@ -14,7 +14,7 @@ from brandday.domain.draw_record import PAGE_ROWS, Place, Seal, ranking_hash, re
 from brandday.domain.entrant import Entrant, EntryRequest, Fate, Rules, Taken, take
 from brandday.domain.luck import draw_seed
 from brandday.domain.pacing import Pacing
-from brandday.domain.receipt import verify
+from brandday.domain.receipt_check import verify
 from brandday.usecases import run_draws
 from tests.fakes.draw_world import SEED, DrawWorld, drawn_campaign, instant_campaign, published, round_time
 from tests.fakes.fake_beacon import made_up_round

@@ -8,7 +8,7 @@ from brandday.domain.campaign import Shopper
 from brandday.domain.entrant import Fate, Try
 from brandday.domain.entry_view import EntryOutcome, EntryView
 from brandday.domain.errors import EntryNotFound
-from brandday.domain.receipt import check_proof
+from brandday.domain.receipt_check import check_proof
 from brandday.usecases.browse_campaigns import BrowseCampaigns
 from brandday.usecases.draw_ports import DrawDisagrees
 from brandday.usecases.hold_draw import result_of

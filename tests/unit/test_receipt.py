@@ -13,17 +13,8 @@ from hypothesis import strategies as some
 from brandday.domain.draw import Tickets, path_to, ticket_leaf
 from brandday.domain.entrant import Entry, Fate
 from brandday.domain.luck import canonical, digest
-from brandday.domain.receipt import (
-    CLOCK_ERROR_MS,
-    check_proof,
-    entry_facts,
-    entry_proof,
-    instant_receipt,
-    row_leaf,
-    seal,
-    ticket_row,
-    verify,
-)
+from brandday.domain.receipt import entry_facts, entry_proof, instant_receipt, row_leaf, seal, ticket_row
+from brandday.domain.receipt_check import CLOCK_ERROR_MS, check_proof, verify
 from tests.unit.lottery_world import START, honest_draw, honest_instant, play
 
 SEEDS = some.integers(0, 10_000)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from brandday.domain.receipt import verify
+from brandday.domain.receipt_check import verify
 from tests.unit.lottery_world import honest_draw, honest_instant
 from tests.unit.test_receipt import RECEIPTS, at, leaves, named, other_values, place_of, resealed, tampered
 

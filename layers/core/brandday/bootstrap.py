@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
     from brandday.entrypoints.access_log import WriteLine
+    from brandday.usecases.browse_campaigns import BrowseCampaigns
     from brandday.usecases.issue_wins import IssueWins
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -163,13 +164,21 @@ def campaigns() -> Handler:
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 
+def _browse_lotteries(live: LiveCampaigns, stored: CampaignTable, kept: DrawTable) -> BrowseCampaigns:
+    """Return what shows lotteries, with their seeds once they are no secret any more."""
+    from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.hold_draw import result_of
+
+    return BrowseCampaigns(
+        live, stored, now_ms, seeds=stored.seed, draw_held=lambda campaign_id: result_of(kept, campaign_id) is not None
+    )
+
+
 def entries() -> Handler:
     """Return the handler of entries in lotteries."""
     from brandday.entrypoints.entries import ROUTES, EntryUseCases
     from brandday.entrypoints.http import build_app
-    from brandday.usecases.browse_campaigns import BrowseCampaigns
     from brandday.usecases.enter_lottery import EnterLottery, GrantChances
-    from brandday.usecases.hold_draw import result_of
     from brandday.usecases.live_lotteries import LiveLotteries
     from brandday.usecases.prove_entry import ProveEntry
     from brandday.usecases.settle_entries import Records
@@ -179,9 +188,7 @@ def entries() -> Handler:
     live = LiveCampaigns(stored, now_ms)
     lotteries = LiveLotteries(live, stored)
     enter = EnterLottery(lotteries, entrants, Records(entrants, tables.stock), now_ms)
-    browse = BrowseCampaigns(
-        live, stored, now_ms, seeds=stored.seed, draw_held=lambda campaign_id: result_of(draws, campaign_id) is not None
-    )
+    browse = _browse_lotteries(live, stored, draws)
     use_cases = EntryUseCases(
         enter_lottery=enter.enter,
         get_entry=enter.get,
@@ -196,7 +203,6 @@ def draws() -> Handler:
     """Return the handler of what lotteries publish."""
     from brandday.entrypoints.draws import ROUTES, DrawUseCases
     from brandday.entrypoints.http import build_app
-    from brandday.usecases.browse_campaigns import BrowseCampaigns
     from brandday.usecases.hold_draw import result_of
     from brandday.usecases.publish_receipt import PublishReceipt
     from brandday.usecases.seal_draw import sealed
@@ -204,9 +210,7 @@ def draws() -> Handler:
     tables = _Tables()
     stored, kept = tables.campaigns, tables.draws
     live = LiveCampaigns(stored, now_ms)
-    browse = BrowseCampaigns(
-        live, stored, now_ms, seeds=stored.seed, draw_held=lambda campaign_id: result_of(kept, campaign_id) is not None
-    )
+    browse = _browse_lotteries(live, stored, kept)
     use_cases = DrawUseCases(
         get_draw=browse.draw,
         get_seal=lambda campaign_id: sealed(kept, campaign_id),

@@ -34,7 +34,7 @@ class EntryProof:
     """The facts of an entry, as they were told when it was taken, and what is known of it by now.
 
     `row`, `path` and `root` are there from the seal on; `seed` and `luck` once the seed is out as well, and then all
-    of it together is what `receipt.check_proof` checks. `randomness` is None but for a draw with a beacon.
+    of it together is what `receipt_check.check_proof` checks. `randomness` is None but for a draw with a beacon.
     """
 
     facts: Mapping[str, Any]
