@@ -142,7 +142,12 @@ class _Stream:
         for shard in description["Shards"]:
             iterator = self._iterator(shard["ShardId"])
             while iterator:
-                page = self._streams.get_records(ShardIterator=iterator)
+                try:
+                    page = self._streams.get_records(ShardIterator=iterator)
+                except self._streams.exceptions.TrimmedDataAccessException:
+                    # DynamoDB Local says so, now and then, of records that it still has: asked for afresh next time,
+                    # after the last one that was seen (https://github.com/aws/aws-sdk-java/issues/2923).
+                    break
                 iterator = page.get("NextShardIterator", "")
                 for record in page["Records"]:
                     self._seen[shard["ShardId"]] = record["dynamodb"]["SequenceNumber"]
