@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
 
+from brandday.domain.coupon import POOL, CouponTerms, pool_price
 from brandday.domain.errors import (
     CampaignEnded,
     CampaignNotFound,
@@ -128,7 +129,7 @@ class Campaign:
     """One campaign as it is now. Times are epoch milliseconds, the window is half-open: `[starts_at,
     ends_at)`.
 
-    A lottery's prizes are its SKUs, at no price. `layout` (and a lottery's `luck`) is None for drafts. `version` counts
+    A lottery's prizes are its SKUs, at no price; a coupon campaign has one, its coupons. `layout` (and a lottery's `luck`) is None for drafts. `version` counts
     the operators' acts. `time_zone` is for people: the window itself needs none.
     """
 
@@ -147,6 +148,7 @@ class Campaign:
     eligibility: Eligibility
     fulfilment: Fulfilment = field(default_factory=Fulfilment)
     lottery: Lottery | None = None
+    coupon: CouponTerms | None = None
     status: Status = Status.DRAFT
     version: int = 0
     layout: Layout | None = None
@@ -214,7 +216,7 @@ class Campaign:
             "starts_at": to_rfc3339(self.starts_at),
             "ends_at": to_rfc3339(self.ends_at),
             "channels": list(self.channels),
-            **(self._sale_document() if self.lottery is None else {"lottery": self.lottery.to_document()}),
+            **self._mechanic_document(),
             "eligibility": {
                 "member_tiers": list(self.eligibility.member_tiers),
                 "new_customers_only": self.eligibility.new_customers_only,
@@ -223,7 +225,11 @@ class Campaign:
             "fulfilment": self.fulfilment.to_document(),
         }
 
-    def _sale_document(self) -> dict[str, Any]:
+    def _mechanic_document(self) -> dict[str, Any]:
+        if self.lottery is not None:
+            return {"lottery": self.lottery.to_document()}
+        if self.coupon is not None:
+            return {"coupon": self.coupon.to_document()}
         return {
             "skus": [
                 {
@@ -262,7 +268,13 @@ class Campaign:
         Documents of before there were rewards say nothing of them; those campaigns sell orders.
         """
         lottery = Lottery.from_document(document["lottery"]) if "lottery" in document else None
-        skus = tuple(map(_read_sku, document["skus"])) if lottery is None else tuple(map(_pool, lottery.prizes))
+        coupon = CouponTerms.from_document(document["coupon"]) if "coupon" in document else None
+        if lottery is not None:
+            skus = tuple(map(_pool, lottery.prizes))
+        elif coupon is not None:
+            skus = (_coupons(document["title"], coupon),)
+        else:
+            skus = tuple(map(_read_sku, document["skus"]))
         eligibility = document["eligibility"]
         return cls(
             id=document["id"],
@@ -273,8 +285,8 @@ class Campaign:
             ends_at=from_rfc3339(document["ends_at"]),
             channels=tuple(document["channels"]),
             skus=skus,
-            limit_per_shopper=document.get("limit_per_shopper", 1),
-            hold_seconds=document.get("hold_seconds", 0),
+            limit_per_shopper=coupon.per_shopper if coupon else document.get("limit_per_shopper", 1),
+            hold_seconds=coupon.lock_seconds if coupon else document.get("hold_seconds", 0),
             extend_seconds=document.get("extend_seconds", 0),
             late_payment=LatePayment(document.get("late_payment", LatePayment.REJECT)),
             eligibility=Eligibility(
@@ -284,6 +296,7 @@ class Campaign:
             ),
             fulfilment=Fulfilment.from_document(document.get("fulfilment", {})),
             lottery=lottery,
+            coupon=coupon,
             status=status,
             version=version,
             layout=None if layout is None else Layout.from_document(layout, skus),
@@ -311,6 +324,12 @@ def _pool(prize: Prize) -> Sku:
     """A prize as stock knows it: units that cost nothing, each of which goes to one entry."""
     worth = prize.reward.value or _PRICELESS
     return Sku(prize.id, prize.title, worth, Money(0, worth.currency), prize.stock, 1, prize.reward)
+
+
+def _coupons(title: Mapping[str, str], terms: CouponTerms) -> Sku:
+    """The coupons of a campaign as stock knows them; those that operators make are counted elsewhere."""
+    free = pool_price(terms)
+    return Sku(POOL, title, free, free, terms.units, terms.per_shopper, terms.reward)
 
 
 _PRICELESS = Money(0, "XXX")
