@@ -2,7 +2,7 @@
 
 A campaign has one benefit. How its coupons come into the world is the *code kind*:
 
-- `shared`: everybody uses one public code; the campaign's stock are its uses, so a limit of uses is stock like any other.
+- `shared`: everybody uses one public code; the campaign's stock are its uses, so that their limit is stock like any.
 - `unique`: each coupon has a code of its own (`domain/coupon_code.py`). Shoppers take one (`IssuedBy.SHOPPERS`: the
   campaign's stock are the coupons), or operators make them in bulk (`IssuedBy.OPERATORS`).
 - `imported`: codes of a partner, which all begin with the campaign's `prefix`; made by operators, too.
@@ -133,8 +133,10 @@ class Stacking:
 
 @dataclass(frozen=True, slots=True)
 class CouponTerms:
-    """The coupon part of a campaign. `quantity` are the coupons (of a shared code: the uses) that there may be, as
-    declared; `units` is what the budget leaves of it. `code` is a shared code, `prefix` what imported ones begin with, as declared.
+    """The coupon part of a campaign.
+
+    `quantity` are the coupons (of a shared code: the uses) that there may be, as declared; `units` is what the budget
+    leaves of it. `code` is a shared code, `prefix` what imported ones begin with: both folded (`coupon_code.fold`).
     """
 
     benefit: Benefit

@@ -1,0 +1,102 @@
+"""What the use cases of coupons need from outside; adapters and the tests' fakes implement these."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from brandday.domain.coupon_record import CouponFacts, CouponState, Part
+from brandday.domain.shard import Shard, ShardWrite
+
+
+class StoredCoupon(NamedTuple):
+    """A coupon as it is stored: what never changes, and what has happened to it."""
+
+    facts: CouponFacts
+    state: CouponState
+
+
+class StateChange(NamedTuple):
+    """A coupon's new state, on condition that its version is still ``before.version``; stored with one more."""
+
+    facts: CouponFacts
+    before: CouponState
+    after: CouponState
+
+
+class PartChange(NamedTuple):
+    """A redemption's part, on condition that its version is still that of ``before`` (None: there is none).
+
+    ``after`` None removes it. It is stored with a version one higher.
+    """
+
+    before: Part | None
+    after: Part | None
+
+
+class StockChange(NamedTuple):
+    """A write to a shard of a campaign, as `domain.shard.apply` defines it."""
+
+    campaign_id: str
+    write: ShardWrite
+
+
+type CouponChange = StateChange | PartChange | StockChange
+
+
+class Coupons(Protocol):
+    """Coupons and redemptions. Every method raises TemporarilyOverloaded when the database is too busy."""
+
+    def load(self, ids: Sequence[str], *, consistent: bool) -> Mapping[str, StoredCoupon]:
+        """Return those of the coupons (at most 50 ids) that exist, by id; the same calls whether they do or not."""
+
+    def parts(self, redemption: str) -> tuple[Part, ...]:
+        """Return a redemption's parts in order, strongly consistent; none if there is no such redemption."""
+
+    def transact(self, changes: Sequence[CouponChange]) -> bool:
+        """Make all changes or none; False, and nothing is written, if one of them is refused by its condition.
+
+        A conflict with another transaction is no refusal: TemporarilyOverloaded.
+        """
+
+    def put_facts(self, coupons: Iterable[CouponFacts]) -> None:
+        """Write the facts of coupons; once more is no harm. Repeat the whole if it fails."""
+
+    def of_owner(self, owner: str, limit: int, after: str | None) -> tuple[Sequence[str], str | None]:
+        """Return ids of an owner's coupons, the newest first (a moment old at most), and where the next page begins."""
+
+    def of_campaign(self, campaign_id: str, part: int, after: str | None) -> "CampaignPage":
+        """Return a page of everything that is stored of a campaign's coupons, in one of `CAMPAIGN_PARTS` parts.
+
+        A moment old at most; a coupon's state can be on another page than its facts.
+        """
+
+
+class CampaignPage(NamedTuple):
+    """Facts, states by coupon id, parts of redemptions, and where the next page begins (None: that was all)."""
+
+    facts: Sequence[CouponFacts]
+    states: Mapping[str, CouponState]
+    parts: Sequence[Part]
+    next: str | None
+
+
+CAMPAIGN_PARTS = 16
+"""Over how many keys a campaign's coupons are spread in the index, as many times what one partition can write."""
+
+
+class StockReader(Protocol):
+    """The reading half of Stock."""
+
+    def read(self, campaign_id: str, shards: Sequence[int], *, consistent: bool) -> tuple[Shard, ...]:
+        """Return shards in the order asked for."""
+
+
+class CodeWords(Protocol):
+    """Which campaign a public word belongs to: shared codes, and what imported codes begin with."""
+
+    def load(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return folded shared code -> campaign id, and folded prefix -> campaign id, of all published campaigns."""
+
+    def code_secret(self) -> bytes | None:
+        """Return the deployment's 32 random bytes that all codes are made with; None if no coupon campaign was ever
+        published.
+        """
