@@ -130,7 +130,8 @@ class Campaign:
     ends_at)`.
 
     A lottery's prizes are its SKUs, at no price; a coupon campaign has one, its coupons. `layout` (and a lottery's
-    `luck`) is None for drafts. `version` counts the operators' acts. `time_zone` is for people: the window itself needs none.
+    `luck`) is None for drafts. `version` counts the operators' acts. `time_zone` is for people: the
+    window itself needs none.
     """
 
     id: str
