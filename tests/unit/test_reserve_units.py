@@ -23,7 +23,7 @@ from brandday.domain.errors import (
     ValidationFailed,
 )
 from brandday.domain.reservation import ReservationState
-from brandday.usecases.reserve_units import WAIT_AT_MOST_MS
+from brandday.usecases.claim_units import WAIT_AT_MOST_MS
 from tests.fakes.backend import CLOSES, HOLD_MS, OPENS, SALE, Backend, sale, sku, web_shopper
 from tests.fakes.tap import failing
 

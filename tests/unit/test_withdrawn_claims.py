@@ -3,7 +3,7 @@
 from brandday.domain.campaign import Status
 from brandday.domain.errors import CampaignPaused
 from brandday.domain.shard import VOID, Entry, RecordChange, ShardWrite, encode_entry
-from brandday.usecases.reserve_units import key_tag
+from brandday.usecases.claim_units import key_tag
 from tests.fakes.backend import SALE, Backend, sale, sku, web_shopper
 
 

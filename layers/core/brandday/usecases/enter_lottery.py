@@ -23,11 +23,11 @@ from brandday.domain.errors import (
 from brandday.domain.reward_id import reward_id
 from brandday.domain.stock import LostRace
 from brandday.domain.times import to_rfc3339
+from brandday.usecases.claim_units import key_tag
 from brandday.usecases.live_campaigns import WRITE_BY_MS
 from brandday.usecases.live_lotteries import LiveLotteries, LiveLottery
 from brandday.usecases.lottery_ports import Entrants
 from brandday.usecases.ports import Clock
-from brandday.usecases.reserve_units import key_tag
 from brandday.usecases.settle_entries import BUSY_MS, Records, present
 
 REPLAY_FOR_MS = 15 * 60 * 1000

@@ -28,11 +28,11 @@ from brandday.domain.stock import (
     NotPossible,
     Replayed,
 )
+from brandday.usecases.claim_units import BUSY_MS, Memory, key_tag, read_claims
 from brandday.usecases.drive import drive
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import SHARDS_PER_READ, Clock, Stock
 from brandday.usecases.present import present
-from brandday.usecases.reserve_units import BUSY_MS, Memory, key_tag, read_claims
 
 
 class ManageReservation:
