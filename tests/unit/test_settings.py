@@ -3,7 +3,14 @@
 import pytest
 
 from brandday.adapters import aws, keys
-from brandday.config.settings import DeliverySettings, LotterySettings, RewardSettings, SettingMissing, Settings
+from brandday.config.settings import (
+    CouponSettings,
+    DeliverySettings,
+    LotterySettings,
+    RewardSettings,
+    SettingMissing,
+    Settings,
+)
 
 TABLES = {"STOCK_TABLE": "stock", "CAMPAIGN_TABLE": "campaigns"}
 REWARDS = {
@@ -57,6 +64,12 @@ def test_lotteries_need_their_table() -> None:
     assert LotterySettings.from_env({"ENTRY_TABLE": "entries"}) == LotterySettings("entries")
     with pytest.raises(SettingMissing, match="ENTRY_TABLE"):
         LotterySettings.from_env({})
+
+
+def test_what_coupons_need_is_read_only_by_those_who_ask() -> None:
+    assert CouponSettings.from_env({"COUPON_TABLE": "coupons"}) == CouponSettings("coupons")
+    with pytest.raises(SettingMissing, match="COUPON_TABLE"):
+        CouponSettings.from_env({})
 
 
 def test_deliveries_are_careful_unless_told_otherwise() -> None:

@@ -63,6 +63,7 @@ class LocalStack:
     campaign_table: str
     reward_table: str
     entry_table: str
+    coupon_table: str
     hold_queue_url: str
     hold_dead_letter_queue_url: str
     fulfilment_queue_url: str
@@ -93,7 +94,7 @@ class LocalStack:
         return TokenIssuer(self.issuer, self.audience, SigningKey.load(key_file()))
 
     def token(self, subject: str, scope: str, **claims: object) -> str:
-        """Return a token for a subject, with scopes ("shopper", "orders", "operator", space separated) and claims."""
+        """Return a token for a subject, with scopes ("shopper", "orders", "store", "operator", space separated) and claims."""
         return self.tokens.mint(subject, scope, **claims)  # type: ignore[arg-type]  # lifetime_seconds is one of them
 
     @classmethod
@@ -194,6 +195,7 @@ class LocalStack:
             campaign_table=outputs["CampaignTableName"],
             reward_table=outputs["RewardTableName"],
             entry_table=outputs["EntryTableName"],
+            coupon_table=outputs["CouponTableName"],
             hold_queue_url=outputs["HoldQueueUrl"],
             hold_dead_letter_queue_url=outputs["HoldDeadLetterQueueUrl"],
             fulfilment_queue_url=outputs["FulfilmentQueueUrl"],

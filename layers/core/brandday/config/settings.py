@@ -97,6 +97,19 @@ class LotterySettings:
         return cls(entry_table=_required(env, "ENTRY_TABLE"))
 
 
+@dataclass(frozen=True, slots=True)
+class CouponSettings:
+    """What the functions of coupons need besides: the table of coupons."""
+
+    coupon_table: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raises SettingMissing naming the variable."""
+        env = os.environ if environ is None else environ
+        return cls(coupon_table=_required(env, "COUPON_TABLE"))
+
+
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:
