@@ -3,7 +3,7 @@
 import difflib
 import re
 import zoneinfo
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from brandday.domain.times import from_datetime
 
@@ -73,13 +73,16 @@ def local_midnights(starts_at: int, ends_at: int, time_zone: str) -> list[int]:
     zone = zoneinfo.ZoneInfo(time_zone)
     day = datetime.fromtimestamp(starts_at / 1000, zone).date()
     midnights: list[int] = []
-    while True:
-        wall = datetime.combine(day, time(), zone)
-        midnight = from_datetime(wall if _exists(wall) else wall.astimezone(UTC).astimezone(zone))
-        if midnight >= ends_at:
-            return midnights
+    while (midnight := _midnight(day, zone)) < ends_at:
         midnights.append(midnight)
         day += timedelta(days=1)
+    return midnights
+
+
+def end_of_local_day(moment: int, time_zone: str) -> int:
+    """When the local day of `moment` is over, both in epoch milliseconds."""
+    zone = zoneinfo.ZoneInfo(time_zone)
+    return _midnight(datetime.fromtimestamp(moment / 1000, zone).date() + timedelta(days=1), zone)
 
 
 def full_hours(starts_at: int, ends_at: int, every: int, time_zone: str) -> list[int]:
@@ -92,6 +95,11 @@ def full_hours(starts_at: int, ends_at: int, every: int, time_zone: str) -> list
     ahead = offset // timedelta(milliseconds=1) % hour_ms
     first = -(-(starts_at + ahead) // hour_ms) * hour_ms - ahead
     return list(range(first, ends_at, every * hour_ms))
+
+
+def _midnight(day: date, zone: zoneinfo.ZoneInfo) -> int:
+    wall = datetime.combine(day, time(), zone)
+    return from_datetime(wall if _exists(wall) else wall.astimezone(UTC).astimezone(zone))
 
 
 def _exists(reading: datetime) -> bool:

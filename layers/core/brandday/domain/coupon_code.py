@@ -1,8 +1,8 @@
 """Codes of coupons: how they are made, written, recognised, and turned into ids. Pure, and no two secrets alike.
 
 A code of ours has 16 characters of Crockford's base 32 (https://www.crockford.com/base32.html), which leaves out the
-look-alikes I, L, O and (so that no code is a bad word) U: 13 secret ones, 65 bits, and 3 that check them, 15 bits. People
-see it in four groups: `7Q2M-X0KD-93TV-HB5A`. Whatever way they type it is folded first.
+look-alikes I, L and O, and U so that no code is a bad word: 13 secret ones, 65 bits, and 3 that check them, 15 bits.
+People see it in four groups: `7Q2M-X0KD-93TV-HB5A`. Whatever way they type it is folded first.
 
 The secret part is not drawn but derived from where the coupon comes from (a shopper's claim, a line of an operator's
 job), with a key of the deployment. So whoever repeats a step gets the same code again, and nobody else can compute it.

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from brandday.domain.code_words import CodeWords
+from brandday.domain.coupon_code import CodeKeys
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part
 from brandday.domain.shard import Shard, ShardWrite
 
@@ -90,13 +92,38 @@ class StockReader(Protocol):
         """Return shards in the order asked for."""
 
 
-class CodeWords(Protocol):
-    """Which campaign a public word belongs to: shared codes, and what imported codes begin with."""
+class Words(Protocol):
+    """What is public of codes, and the one secret behind them."""
 
-    def load(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """Return folded shared code -> campaign id, and folded prefix -> campaign id, of all published campaigns."""
+    def words(self) -> CodeWords:
+        """Return the words of all published campaigns (`domain/code_words.py`)."""
 
     def code_secret(self) -> bytes | None:
         """Return the deployment's 32 random bytes that all codes are made with; None if no coupon campaign was ever
         published.
+        """
+
+
+class SharedCode(NamedTuple):
+    """A code that everybody uses: ``code`` (folded) is its campaign's."""
+
+    campaign_id: str
+    code: str
+
+
+type Found = StoredCoupon | SharedCode
+"""What a code that somebody may use turned out to be."""
+
+
+class Codes(Protocol):
+    """Says what codes are; `usecases/live_codes.py`."""
+
+    def keys(self) -> CodeKeys:
+        """Return the deployment's keys; TemporarilyOverloaded if the first publication of coupons is not seen yet."""
+
+    def resolve(self, owner: str | None, codes: Sequence[str], *, consistent: bool = False) -> tuple[Found | None, ...]:
+        """Return what each code (as somebody typed it) is for the shopper with the name ``owner`` (None: not known).
+
+        None is no code, and a coupon of somebody else: who guesses cannot tell these apart, not even by the time they
+        take. With ``consistent`` coupons are as of now, else they may be a moment old.
         """
