@@ -20,6 +20,8 @@ VALUES: dict[str, list[errors.Param]] = {
     "per": ["sku", "campaign"],
     "allowance": ["day", "campaign"],
     "refund_due": [False, True],
+    "where": ["online", "counter"],
+    "clashes_with": [("SPRING-10", "VIP-5")],
     "accepted": [("gold", "silver")],
     "allowed": [("GET", "PUT")],
 }
@@ -28,7 +30,7 @@ VALUES: dict[str, list[errors.Param]] = {
 
 def examples(kind: type[BrandDayError]) -> list[BrandDayError]:
     """One error per text that `kind` can show."""
-    facts: dict[str, Any] = {name: VALUES.get(name, ["HERO-1"])[0] for name in kind.takes}
+    facts: dict[str, Any] = {name: VALUES.get(name, ["HERO-1"])[0] for name in sorted(kind.takes)}
     deciding = messages.VARIANTS.get(kind.code)
     if deciding is None:
         return [kind(**facts)]
