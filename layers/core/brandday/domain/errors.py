@@ -23,6 +23,8 @@
     │   ├── CouponNotFound              404
     │   ├── RewardNotFound              404
     │   ├── EntryNotFound               404
+    │   ├── RedemptionNotFound          404
+    │   ├── CouponJobNotFound           404
     │   └── QueueNotFound               404
     ├── CampaignClosed                  the campaign does not offer this, or not at this moment
     │   ├── CampaignNotStarted          409
@@ -40,10 +42,20 @@
     │   ├── ReservationAlreadyConfirmed 409
     │   └── HoldNotExtendable           409
     ├── CouponRefused                   the coupon cannot be used like this
+    │   ├── CouponNotStarted            409
     │   ├── CouponExpired               409
+    │   ├── CouponDisabled              409
+    │   ├── CouponRedeemed              409
     │   ├── CouponExhausted             409
     │   ├── CouponLocked                409
+    │   ├── CouponsHandedOut            409
+    │   ├── CurrencyNotAccepted         409
+    │   ├── NoMatchingItems             409
+    │   ├── MinimumSpendNotReached      409
     │   └── NotCombinable               409
+    ├── RedemptionRefused               the redemption is not in a state that allows this
+    │   ├── RedemptionExpired           409
+    │   └── RedemptionClosed            409
     ├── RewardRefused                   the reward is not in a state that allows this
     │   ├── RewardClosed                409
     │   └── RewardNotWaiting            409
@@ -54,7 +66,9 @@
     ├── OperatorRefused                 an operator's act does not fit what is there
     │   ├── CampaignChangeRefused       409
     │   ├── CampaignConflict            409
-    │   └── RestockConflict             409
+    │   ├── RestockConflict             409
+    │   ├── CouponsExceeded             409
+    │   └── CouponJobConflict           409
     └── ServiceRefused                  our side: the same request may work later
         ├── RateLimited                 429
         ├── InternalError               500
@@ -299,6 +313,20 @@ class EntryNotFound(NotFound):
     title = "No such entry"
 
 
+class RedemptionNotFound(NotFound):
+    """The caller has no redemption with this id."""
+
+    status = 404
+    title = "No such redemption"
+
+
+class CouponJobNotFound(NotFound):
+    """The campaign has no job of this name that makes coupons."""
+
+    status = 404
+    title = "No such job"
+
+
 class QueueNotFound(NotFound):
     """There is no queue of this name."""
 
@@ -429,12 +457,38 @@ class CouponRefused(BrandDayError):
     """The coupon cannot be used like this."""
 
 
+class CouponNotStarted(CouponRefused):
+    """The coupon is valid from `starts_at` (RFC 3339) on; `retry_after_ms` is the time until then."""
+
+    status = 409
+    title = "The coupon is not valid yet"
+    takes = frozenset({"starts_at"})
+
+
 class CouponExpired(CouponRefused):
     """The coupon was valid until `ended_at` (RFC 3339)."""
 
     status = 409
     title = "The coupon has expired"
     takes = frozenset({"ended_at"})
+
+
+class CouponDisabled(CouponRefused):
+    """An operator has disabled the coupon."""
+
+    status = 409
+    title = "The coupon is disabled"
+
+
+class CouponRedeemed(CouponRefused):
+    """The coupon was used at `at` (RFC 3339).
+
+    `where` is `counter`, and `store` the store's id; or it is `online`, and `store` is "".
+    """
+
+    status = 409
+    title = "The coupon was used"
+    takes = frozenset({"at", "where", "store"})
 
 
 class CouponExhausted(CouponRefused):
@@ -445,18 +499,74 @@ class CouponExhausted(CouponRefused):
 
 
 class CouponLocked(CouponRefused):
-    """The coupon is locked by another order of the shopper; `retry_after_ms` says when the lock ends."""
+    """The coupon is locked by another order; `retry_after_ms` says when the lock ends."""
 
     status = 409
     title = "The coupon is in use"
     wait_ms = 5000
 
 
+class CouponsHandedOut(CouponRefused):
+    """Nobody can take a coupon of this campaign: its brand hands them out, or everybody uses one code."""
+
+    status = 409
+    title = "There is nothing to take"
+
+
+class CurrencyNotAccepted(CouponRefused):
+    """The coupon is for orders in `currency`."""
+
+    status = 409
+    title = "The coupon is for another currency"
+    takes = frozenset({"currency"})
+
+
+class NoMatchingItems(CouponRefused):
+    """The coupon applies to nothing in the order."""
+
+    status = 409
+    title = "The coupon applies to nothing in the order"
+
+
+class MinimumSpendNotReached(CouponRefused):
+    """The items that the coupon applies to cost too little.
+
+    `missing` are the minor units of `currency` that would make it valid, `spend` is the same for people: `8.00`.
+    """
+
+    status = 409
+    title = "The minimum spend is not reached"
+    takes = frozenset({"missing", "currency", "spend"})
+
+
 class NotCombinable(CouponRefused):
-    """The coupon does not combine with another promotion on the order."""
+    """The coupon does not combine with others on the order; `clashes_with` are their codes, as shown to people."""
 
     status = 409
     title = "The coupon cannot be combined"
+    takes = frozenset({"clashes_with"})
+
+
+# --- the redemption's state does not allow this -------------------------------------------------------------
+
+
+class RedemptionRefused(BrandDayError):
+    """The redemption is not in a state that allows this."""
+
+
+class RedemptionExpired(RedemptionRefused):
+    """The lock ran out, and what was locked is not to be had any more."""
+
+    status = 409
+    title = "The lock has run out"
+
+
+class RedemptionClosed(RedemptionRefused):
+    """The redemption is `status` (`locked`, `redeemed`, `rolled_back` or `released`), which does not allow this."""
+
+    status = 409
+    title = "The redemption does not allow this"
+    takes = frozenset({"status"})
 
 
 # --- the reward's state does not allow this -----------------------------------------------------------------
@@ -545,6 +655,22 @@ class RestockConflict(OperatorRefused):
     status = 409
     title = "The restock id was used for another restock"
     takes = frozenset({"restock_id"})
+
+
+class CouponsExceeded(OperatorRefused):
+    """The campaign may have `left` more coupons, which is less than was asked for; nothing was made."""
+
+    status = 409
+    title = "The campaign may not have that many coupons"
+    takes = frozenset({"left"})
+
+
+class CouponJobConflict(OperatorRefused):
+    """The name `job` was used before for a job of another kind or size."""
+
+    status = 409
+    title = "The name was used for another job"
+    takes = frozenset({"job"})
 
 
 # --- our side -----------------------------------------------------------------------------------------------

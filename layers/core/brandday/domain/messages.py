@@ -22,6 +22,7 @@ VARIANTS: Final = {
     "reservation_released": "refund_due",
     "reservation_already_confirmed": "refund_due",
     "entry_limit_reached": "allowance",
+    "coupon_redeemed": "where",
 }
 
 
@@ -84,6 +85,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "campaign_not_found": "There is no campaign with this id.",
     "reservation_not_found": "You have no reservation with this id.",
     "coupon_not_found": "You have no coupon with this code.",
+    "redemption_not_found": "There is no redemption with this id, or it is not yours.",
+    "coupon_job_not_found": "There is no job of this name in the campaign. Create it first.",
     "reward_not_found": "There is no reward with this id, or it is not yours.",
     "entry_not_found": "There is no entry with this id, or it is not yours.",
     "queue_not_found": "There is no queue of this name. The queues are holds, fulfilments and stream.",
@@ -92,7 +95,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "campaign_ended": "The campaign closed at {ended_at}.",
     "campaign_not_published": "Publish the campaign first.",
     "wrong_mechanic": (
-        "This campaign is a {mechanic}. Units are reserved in a flash sale; a lottery takes entries and has a draw."
+        "This campaign is a {mechanic}. Units are reserved in a flash sale; a lottery takes entries and has a draw; "
+        "a coupon campaign gives coupons."
     ),
     "sold_out": "Every unit of {sku} is sold. Only a restock would change that.",
     "all_held": (
@@ -112,10 +116,26 @@ ENGLISH: Final[Mapping[str, str]] = {
     "reservation_already_confirmed.false": "The reservation is paid. To give it back, ask the shop for a return.",
     "reservation_already_confirmed.true": "Another order paid for this reservation. Refund this payment.",
     "hold_not_extendable": "This campaign gives no extra time. Pay before expires_at.",
+    "coupon_not_started": "The coupon is valid from {starts_at} on. The same request can succeed from then on.",
     "coupon_expired": "The coupon was valid until {ended_at}.",
+    "coupon_disabled": "The coupon was disabled. Ask the shop for the reason.",
+    "coupon_redeemed.online": "The coupon was used for an order at {at}. Only a cancellation of that order can change it.",
+    "coupon_redeemed.counter": (
+        "The coupon was used at {at} in the store {store}. Only a cancellation of that purchase can change it."
+    ),
     "coupon_exhausted": "The coupon was used as often as it may be.",
-    "coupon_locked": "The coupon is part of another order of yours. Finish or cancel that order first.",
-    "not_combinable": "The coupon does not go together with another promotion on this order. Remove one of them.",
+    "coupon_locked": (
+        "The coupon is part of another order. It can be used once that order is cancelled, or not paid in time."
+    ),
+    "coupons_handed_out": "Coupons of this campaign cannot be taken. Use the code that the brand gives you.",
+    "currency_not_accepted": "The coupon is for orders in {currency}.",
+    "no_matching_items": "The coupon applies to none of the items. Add one that it applies to.",
+    "minimum_spend_not_reached": "Spend {currency} {spend} more on items that the coupon applies to.",
+    "not_combinable": "The coupon does not go together with {clashes_with}. Remove one or the other.",
+    "redemption_expired": (
+        "The lock ran out and another order has what was locked. Begin again with another order, or without the coupon."
+    ),
+    "redemption_closed": "The redemption is {status}. Look at it again.",
     "reward_closed": (
         "An address can be given until claim_until, and put right until the reward is on its way. This one is {status}."
     ),
@@ -127,6 +147,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "campaign_change_refused": "See errors for every place that may not change any more; nothing was changed.",
     "campaign_conflict": "Somebody changed the campaign: it is at version {version} now. Look again, then decide.",
     "restock_conflict": "The restock {restock_id} was for another SKU or quantity. Use a new id for a new restock.",
+    "coupons_exceeded": "The campaign may have {left} more coupons. Ask for fewer.",
+    "coupon_job_conflict": "The job {job} was of another kind or size. Use a new name for a new job.",
     "rate_limited": "Too many requests. The same request can succeed after the time in Retry-After.",
     "internal_error": (
         "The request may or may not have taken effect. Send it again with the same Idempotency-Key; if it keeps "
@@ -155,6 +177,8 @@ CHINESE_TITLES: Final[Mapping[str, str]] = {
     "campaign_not_found": "活动不存在",
     "reservation_not_found": "预订不存在",
     "coupon_not_found": "优惠券不存在",
+    "redemption_not_found": "核销记录不存在",
+    "coupon_job_not_found": "任务不存在",
     "reward_not_found": "奖励不存在",
     "entry_not_found": "抽奖记录不存在",
     "queue_not_found": "队列不存在",
@@ -170,10 +194,19 @@ CHINESE_TITLES: Final[Mapping[str, str]] = {
     "reservation_released": "预订已取消",
     "reservation_already_confirmed": "预订已确认",
     "hold_not_extendable": "预订无法延时",
+    "coupon_not_started": "优惠券尚未生效",
     "coupon_expired": "优惠券已过期",
+    "coupon_disabled": "优惠券已停用",
+    "coupon_redeemed": "优惠券已使用",
     "coupon_exhausted": "优惠券已用完",
     "coupon_locked": "优惠券正在使用中",
+    "coupons_handed_out": "优惠券不可领取",
+    "currency_not_accepted": "优惠券不适用于该币种",
+    "no_matching_items": "订单中没有适用的商品",
+    "minimum_spend_not_reached": "未达到最低消费",
     "not_combinable": "优惠券不可叠加",
+    "redemption_expired": "优惠券锁定已过期",
+    "redemption_closed": "核销状态不允许此操作",
     "reward_closed": "地址不能再修改",
     "reward_not_waiting": "奖励无需此操作",
     "entry_limit_reached": "抽奖次数已用完",
@@ -182,6 +215,8 @@ CHINESE_TITLES: Final[Mapping[str, str]] = {
     "campaign_change_refused": "活动不能这样修改",
     "campaign_conflict": "活动已被他人修改",
     "restock_conflict": "补货编号已被使用",
+    "coupons_exceeded": "超出活动的优惠券数量",
+    "coupon_job_conflict": "任务名称已被使用",
     "rate_limited": "请求过于频繁",
     "internal_error": "系统出错了",
     "temporarily_overloaded": "系统繁忙",
@@ -210,6 +245,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "campaign_not_found": "没有该编号的活动。",
     "reservation_not_found": "您没有该编号的预订。",
     "coupon_not_found": "您没有该编码的优惠券。",
+    "redemption_not_found": "没有该编号的核销记录，或者它不属于您。",
+    "coupon_job_not_found": "该活动没有这个名称的任务。请先创建。",
     "reward_not_found": "没有该编号的奖励，或者它不属于您。",
     "entry_not_found": "没有该编号的抽奖记录，或者它不属于您。",
     "queue_not_found": "没有该名称的队列。可用的队列：holds、fulfilments、stream。",
@@ -217,7 +254,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "campaign_paused": "活动暂时停止。恢复后同一请求即可成功。",
     "campaign_ended": "活动已于 {ended_at} 结束。",
     "campaign_not_published": "请先发布活动。",
-    "wrong_mechanic": "本活动类型为 {mechanic}。预订仅适用于限时抢购，参与抽奖仅适用于抽奖活动。",
+    "wrong_mechanic": "本活动类型为 {mechanic}。预订仅适用于限时抢购，参与抽奖仅适用于抽奖活动，领券仅适用于优惠券活动。",
     "sold_out": "{sku} 已全部售出，补货后才能购买。",
     "all_held": "{sku} 尚未售出的都在其他人的购物车中。请稍后再试：未按时付款的商品会重新开放。",
     "shopper_limit_reached.campaign": "本活动每人限购 {limit} 件，您已有 {owned} 件。取消未付款的预订可腾出名额。",
@@ -229,10 +266,20 @@ CHINESE: Final[Mapping[str, str]] = {
     "reservation_already_confirmed.false": "预订已付款。如需退回，请联系商家办理退货。",
     "reservation_already_confirmed.true": "该预订已由另一个订单付款。请退还本次付款。",
     "hold_not_extendable": "本活动不提供延时。请在 expires_at 之前付款。",
+    "coupon_not_started": "该优惠券自 {starts_at} 起有效，届时同一请求即可成功。",
     "coupon_expired": "该优惠券有效期至 {ended_at}。",
+    "coupon_disabled": "该优惠券已被停用。原因请咨询商家。",
+    "coupon_redeemed.online": "该优惠券已于 {at} 用于一个订单。只有取消那个订单才可能恢复。",
+    "coupon_redeemed.counter": "该优惠券已于 {at} 在门店 {store} 使用。只有取消那笔交易才可能恢复。",
     "coupon_exhausted": "该优惠券的使用次数已用完。",
-    "coupon_locked": "该优惠券正用于您的另一个订单。请先完成或取消那个订单。",
-    "not_combinable": "该优惠券不能与此订单的另一项优惠同时使用。请移除其中一项。",
+    "coupon_locked": "该优惠券正用于另一个订单。那个订单取消或未按时付款后即可使用。",
+    "coupons_handed_out": "本活动的优惠券不能领取。请使用品牌方提供的券码。",
+    "currency_not_accepted": "该优惠券仅适用于以 {currency} 结算的订单。",
+    "no_matching_items": "该优惠券不适用于订单中的任何商品。请添加适用的商品。",
+    "minimum_spend_not_reached": "适用商品再消费 {currency} {spend} 即可使用。",
+    "not_combinable": "该优惠券不能与 {clashes_with} 同时使用。请移除其中一项。",
+    "redemption_expired": "锁定已超时，优惠券已用于另一个订单。请用新的订单重新开始，或不使用该优惠券。",
+    "redemption_closed": "该核销记录当前状态为 {status}。请重新查看。",
     "reward_closed": "地址可在 claim_until 之前填写，在奖励发出之前可以更正。该奖励当前状态为 {status}。",
     "reward_not_waiting": "该奖励当前状态为 {status}，无需此操作。请重新查看。",
     "entry_limit_reached.day": "您今天的抽奖次数已用完，新的一天从 {until} 开始。",
@@ -242,6 +289,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "campaign_change_refused": "errors 中列出了不能再修改的每一处；没有做任何更改。",
     "campaign_conflict": "活动已被他人修改，当前版本为 {version}。请重新查看后再决定。",
     "restock_conflict": "补货 {restock_id} 曾用于其他商品或数量。新的补货请使用新的编号。",
+    "coupons_exceeded": "该活动最多还能有 {left} 张优惠券。请减少数量。",
+    "coupon_job_conflict": "任务 {job} 曾用于其他类型或数量。新的任务请使用新的名称。",
     "rate_limited": "请求过于频繁。请在 Retry-After 指定的时间之后重试。",
     "internal_error": (
         "请求可能已经生效，也可能没有。请用同一个 Idempotency-Key 重新发送；如仍失败，请告知 request_id。"
@@ -270,6 +319,8 @@ ENGLISH_RULES: Final[Mapping[str, str]] = {
     "not_printable": "This must be 1 to {max} printable ASCII characters.",
     "unknown_sku": "This campaign does not sell such a SKU.",
     "frozen": "This cannot change any more once the campaign is {status}.",
+    "mixed_currencies": "All amounts of an order must be in its currency, {currency}.",
+    "repeated": "This is in the list twice.",
     "not_in_future": "This must be in the future.",
     "destination_refused": "Nothing can be delivered there: {reason}.",
     "in_future": "This must not be in the future.",
@@ -300,6 +351,8 @@ CHINESE_RULES: Final[Mapping[str, str]] = {
     "not_printable": "必须是 1 到 {max} 个可打印的 ASCII 字符。",
     "unknown_sku": "本活动不销售该商品。",
     "frozen": "活动处于 {status} 状态后，此项不能再修改。",
+    "mixed_currencies": "订单的所有金额必须使用订单的币种 {currency}。",
+    "repeated": "列表中有重复的值。",
     "not_in_future": "必须是将来的时间。",
     "destination_refused": "无法向该处投递：{reason}。",
     "in_future": "不能是将来的时间。",
