@@ -119,7 +119,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "coupon_not_started": "The coupon is valid from {starts_at} on. The same request can succeed from then on.",
     "coupon_expired": "The coupon was valid until {ended_at}.",
     "coupon_disabled": "The coupon was disabled. Ask the shop for the reason.",
-    "coupon_redeemed.online": "The coupon was used for an order at {at}. Only a cancellation of that order can change it.",
+    "coupon_redeemed.online": (
+        "The coupon was used for an order at {at}. Only a cancellation of that order can change it."
+    ),
     "coupon_redeemed.counter": (
         "The coupon was used at {at} in the store {store}. Only a cancellation of that purchase can change it."
     ),
@@ -254,7 +256,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "campaign_paused": "活动暂时停止。恢复后同一请求即可成功。",
     "campaign_ended": "活动已于 {ended_at} 结束。",
     "campaign_not_published": "请先发布活动。",
-    "wrong_mechanic": "本活动类型为 {mechanic}。预订仅适用于限时抢购，参与抽奖仅适用于抽奖活动，领券仅适用于优惠券活动。",
+    "wrong_mechanic": "本活动类型为 {mechanic}。限时抢购可以预订，抽奖活动可以参与抽奖，优惠券活动可以领券。",
     "sold_out": "{sku} 已全部售出，补货后才能购买。",
     "all_held": "{sku} 尚未售出的都在其他人的购物车中。请稍后再试：未按时付款的商品会重新开放。",
     "shopper_limit_reached.campaign": "本活动每人限购 {limit} 件，您已有 {owned} 件。取消未付款的预订可腾出名额。",
