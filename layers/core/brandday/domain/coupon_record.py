@@ -77,7 +77,8 @@ class Part:
 
     `claim` is where the use of a shared code is (`{shard}.{name}.{attempt}`), None for coupons of their own, which have
     `coupon_id`. `discount` is what the code took off the order, in minor units; `returned` whether a rollback gave the
-    use back.
+    use back. `of` is how many parts the redemption has: who reads some of them before a change and the others after it
+    can tell.
     """
 
     redemption: str
@@ -96,4 +97,5 @@ class Part:
     tag: str
     store: str | None = None
     returned: bool = False
+    of: int = 1
     version: int = 0
