@@ -159,6 +159,11 @@ class CouponTerms:
     reward: RewardTerms = field(default=ORDERED)
 
     @property
+    def is_taken(self) -> bool:
+        """Whether shoppers take these coupons themselves, each with a code of its own."""
+        return self.code_kind is CodeKind.UNIQUE and self.issued_by is IssuedBy.SHOPPERS
+
+    @property
     def units(self) -> int:
         """How many coupons (or uses) there are at most: the quantity, or as many as the budget is sure to pay for."""
         most = self.benefit.costs_at_most

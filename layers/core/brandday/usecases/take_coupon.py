@@ -1,0 +1,69 @@
+"""A shopper takes a coupon: at the load of a flash sale, so exactly as units are sold there, with one write.
+
+The claim in the stock shard is the coupon: its code, its id and how long it is valid follow from it. The stream writes
+the coupon down a moment later (`issue_rewards`); who uses it before is served from the claim (`live_codes`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from brandday.domain.campaign import Campaign, Shopper, check_may_buy
+from brandday.domain.coupon import POOL
+from brandday.domain.coupon_code import CodeKeys
+from brandday.domain.coupon_record import CouponFacts
+from brandday.domain.errors import CampaignClosed, CouponsHandedOut, WrongMechanic
+from brandday.usecases.claim_units import ClaimUnits, claim_request, key_tag
+from brandday.usecases.coupon_facts import facts_of_claim
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.ports import Clock, Stock
+
+TAKEN = "c"
+"""What stands in the claim for the order that paid for it: a coupon is the shopper's at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The shopper's coupon; `replayed` if this very request was answered before."""
+
+    facts: CouponFacts
+    replayed: bool = False
+
+
+class TakeCoupon:
+    """Gives coupons to shoppers; one instance serves an execution environment, one request at a time."""
+
+    def __init__(self, campaigns: LiveCampaigns, stock: Stock, keys: Callable[[], CodeKeys], now: Clock) -> None:
+        self._campaigns = campaigns
+        self._claim = ClaimUnits(campaigns, stock, now)
+        self._keys = keys
+        self._now = now
+
+    def __call__(self, shopper: Shopper, campaign_id: str, idempotency_key: str) -> Taken:
+        """Give the shopper one coupon, or the one that this very request got before.
+
+        Raises what keeps the shopper from it: see the errors of ``POST /v1/campaigns/{id}/coupons``.
+        """
+        live = self._campaigns.get(campaign_id)
+        now = self._now()
+        pool = live.campaign.sku(POOL)
+        if live.campaign.coupon is None or pool is None:
+            raise WrongMechanic(mechanic=live.campaign.mechanic)
+        if not live.campaign.coupon.is_taken:
+            raise CouponsHandedOut
+        keys = self._keys()
+        request = claim_request(live, shopper.id, pool, 1, key_tag(idempotency_key), now, order_id=TAKEN)
+
+        def check(campaign: Campaign, at: int) -> None:
+            check_may_buy(campaign, shopper, at)
+
+        try:
+            check(live.campaign, now)
+        except CampaignClosed:
+            claimed = self._claim.replay_when_closed(live, request)
+            if claimed is None:
+                raise
+        else:
+            claimed = self._claim.take(live, request, check)
+        shard, entry = claimed.claim
+        facts = facts_of_claim(keys, live.campaign, request.name, shard, entry.attempt)
+        return Taken(facts, replayed=claimed.replayed)
