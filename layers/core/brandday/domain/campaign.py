@@ -360,9 +360,14 @@ def check_may_buy(campaign: Campaign, shopper: Shopper, now_ms: int) -> None:
 
 def check_eligible(campaign: Campaign, shopper: Shopper) -> None:
     """Raise NotEligible, which says what would be accepted, unless the campaign is open to `shopper`."""
-    rules = campaign.eligibility
     if shopper.channel not in campaign.channels:
         raise NotEligible(requirement="channel", accepted=campaign.channels)
+    check_personal(campaign, shopper)
+
+
+def check_personal(campaign: Campaign, shopper: Shopper) -> None:
+    """The same for what is in the shopper's person: it holds wherever they come from."""
+    rules = campaign.eligibility
     if rules.member_tiers and shopper.tier not in rules.member_tiers:
         raise NotEligible(requirement="member_tier", accepted=rules.member_tiers)
     if rules.regions and shopper.region not in rules.regions:

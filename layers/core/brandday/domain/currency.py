@@ -24,8 +24,13 @@ MINOR_DIGITS = {
 
 def format_money(money: Money) -> str:
     """`money` as people write it: CNY 199.00."""
-    digits = MINOR_DIGITS.get(money.currency, 2)
+    return f"{money.currency} {format_amount(money.amount, money.currency)}"
+
+
+def format_amount(amount: int, currency: str) -> str:
+    """Minor units of a currency as people write them, without its name: 199.00."""
+    digits = MINOR_DIGITS.get(currency, 2)
     if digits == 0:
-        return f"{money.currency} {money.amount}"
-    whole, minor = divmod(money.amount, 10**digits)
-    return f"{money.currency} {whole}.{minor:0{digits}d}"
+        return str(amount)
+    whole, minor = divmod(amount, 10**digits)
+    return f"{whole}.{minor:0{digits}d}"
