@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from brandday.domain.campaign import Campaign
+from brandday.domain.campaign import Campaign, Status
+from brandday.domain.code_words import CodeWord, WordKind, word_taken, words_of
 from brandday.domain.errors import CampaignConflict, CampaignNotFound
 from brandday.domain.summary import ShardTally, Subtotal, decode_tally, encode_subtotal, encode_tally
 from brandday.domain.trail import TrailEntry
@@ -55,6 +56,8 @@ class MemoryCampaigns:
     trails: dict[str, list[TrailEntry]] = field(default_factory=dict)
     salt: bytes | None = None
     seeds: dict[str, bytes] = field(default_factory=dict)
+    secret: bytes | None = None
+    known_words: dict[tuple[WordKind, str], CodeWord] = field(default_factory=dict)
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return a campaign and its summary's attributes; there is no replica that could lag."""
@@ -77,6 +80,20 @@ class MemoryCampaigns:
             self.salt = fresh
         return self.salt
 
+    def words(self) -> list[CodeWord]:
+        """Return the words of all published campaigns' codes."""
+        return list(self.known_words.values())
+
+    def code_secret(self) -> bytes | None:
+        """Return the secret of all codes, if there is one yet."""
+        return self.secret
+
+    def deployment_code_secret(self, fresh: bytes) -> bytes:
+        """Return the secret of all codes; it is `fresh` if there is none yet."""
+        if self.secret is None:
+            self.secret = fresh
+        return self.secret
+
     def seed(self, campaign_id: str) -> bytes | None:
         """Return the seed of a published lottery."""
         return self.seeds.get(campaign_id)
@@ -91,5 +108,12 @@ class MemoryCampaigns:
             if campaign.id in self.seeds:
                 raise CampaignConflict(version=version)
             self.seeds[campaign.id] = seed
+        words = () if campaign.status is Status.DRAFT else words_of(campaign)
+        wanted = {(word.kind, word.text): word for word in words if word.until > entry.at}
+        for place, word in wanted.items():
+            there = self.known_words.get(place, word)
+            if there.campaign_id != campaign.id and there.until > entry.at:
+                raise word_taken(word, there.campaign_id)
+        self.known_words |= wanted
         self.campaigns[campaign.id] = campaign
         self.trails.setdefault(campaign.id, []).append(entry)

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from brandday.adapters.aws import cancellation_items, is_condition_failure, overload_translated
+from brandday.adapters.aws import cancellation_items, cancellation_reasons, is_condition_failure, overload_translated
 from brandday.adapters.keys import (
     CAMPAIGN_INDEX,
+    CODES,
     CONFIG,
     DEPLOYMENT,
     SALT,
     SUMMARY,
     campaign_key,
+    code_word_key,
+    parse_code_word_key,
     parse_trail_entry_key,
     seed_key,
     trail_entry_key,
     trail_key,
 )
 from brandday.domain.campaign import Campaign, Status
+from brandday.domain.code_words import CodeWord, WordKind, word_taken, words_of
 from brandday.domain.errors import CampaignConflict, CampaignNotFound
 from brandday.domain.times import from_rfc3339, to_rfc3339
 from brandday.domain.trail import Change, TrailEntry
@@ -34,6 +38,7 @@ type Item = Mapping[str, Any]
 """An item as boto3's low-level client gives it: {"version": {"N": "3"}}."""
 
 _SALT_KEY: Mapping[str, Any] = {"pk": {"S": DEPLOYMENT}, "sk": {"S": SALT}}
+_CODES_KEY: Mapping[str, Any] = {"pk": {"S": DEPLOYMENT}, "sk": {"S": CODES}}
 
 
 class CampaignTable:
@@ -64,9 +69,11 @@ class CampaignTable:
         return [item["sk"]["S"] for item in self._query_all(CAMPAIGN_INDEX)]
 
     def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
-        """Write the campaign, its place in the index and the entry, with a lottery's `seed` too, or nothing at all.
+        """Write the campaign, its place in the index and the entry, with a lottery's `seed` or the words of a published
+        campaign's codes too, or nothing at all.
 
         CampaignConflict if the version there is another than expected; 0 is expected of a new campaign.
+        ValidationFailed if a word is another campaign's that is not over.
         """
         condition: dict[str, Any] = (
             {
@@ -83,20 +90,26 @@ class CampaignTable:
             **condition,
         }
         index = {"pk": {"S": CAMPAIGN_INDEX}, "sk": {"S": campaign.id}}
+        words = [] if campaign.status is Status.DRAFT else [w for w in words_of(campaign) if w.until > entry.at]
+        puts = [
+            put_config,
+            {"TableName": self._table, "Item": index},
+            {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)},
+            *([] if seed is None else [self._put_seed(campaign.id, seed)]),
+            *(self._put_word(word, entry.at) for word in words),
+        ]
         try:
             with overload_translated():
-                self._client.transact_write_items(
-                    TransactItems=[
-                        {"Put": put_config},  # type: ignore[typeddict-item]
-                        {"Put": {"TableName": self._table, "Item": index}},
-                        {"Put": {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)}},
-                        *([] if seed is None else [{"Put": self._put_seed(campaign.id, seed)}]),  # type: ignore[list-item]
-                    ]
-                )
+                self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])  # type: ignore[typeddict-item]
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
             there = cancellation_items(error)[0]
+            refused = [reason != "None" for reason in cancellation_reasons(error)]
+            if words and not any(refused[: -len(words)]):
+                at = refused.index(True)
+                taken = cancellation_items(error)[at]
+                raise word_taken(words[at - len(puts)], taken["campaign"]["S"]) from None
             raise CampaignConflict(version=int(there["version"]["N"]) if there else 0) from None
 
     def seed(self, campaign_id: str) -> bytes | None:
@@ -111,6 +124,39 @@ class CampaignTable:
             "Item": {**_seed_item_key(campaign_id), "seed": {"B": seed}},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
+
+    def _put_word(self, word: CodeWord, now: int) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": {
+                "pk": {"S": CODES},
+                "sk": {"S": code_word_key(word.kind, word.text)},
+                "campaign": {"S": word.campaign_id},
+                "until": {"N": str(word.until)},
+            },
+            "ConditionExpression": "attribute_not_exists(pk) OR #campaign = :campaign OR #until <= :now",
+            "ExpressionAttributeNames": {"#campaign": "campaign", "#until": "until"},
+            "ExpressionAttributeValues": {":campaign": {"S": word.campaign_id}, ":now": {"N": str(now)}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def words(self) -> list[CodeWord]:
+        """The words of all published campaigns' codes; a moment old at most."""
+        found = [(parse_code_word_key(item["sk"]["S"]), item) for item in self._query_all(CODES)]
+        return [
+            CodeWord(WordKind(kind), text, item["campaign"]["S"], int(item["until"]["N"]))
+            for (kind, text), item in found
+        ]
+
+    def code_secret(self) -> bytes | None:
+        """The secret of all codes; None if no coupon campaign was ever published."""
+        with overload_translated():
+            answer = self._client.get_item(TableName=self._table, Key=_CODES_KEY, ConsistentRead=True)
+        return answer["Item"]["secret"]["B"] if "Item" in answer else None
+
+    def deployment_code_secret(self, fresh: bytes) -> bytes:
+        """The secret of all codes; `fresh` becomes it if there is none yet."""
+        return self._put_if_absent(_CODES_KEY, "secret", fresh)
 
     def history(self, campaign_id: str) -> Sequence[TrailEntry]:
         """The newest acts, the latest first; none for a campaign that does not exist."""
@@ -133,18 +179,22 @@ class CampaignTable:
 
     def deployment_salt(self, fresh: bytes) -> bytes:
         """The salt of all shoppers' names; `fresh` becomes it if there is none yet."""
+        return self._put_if_absent(_SALT_KEY, "salt", fresh)
+
+    def _put_if_absent(self, key: Mapping[str, Any], name: str, fresh: bytes) -> bytes:
+        """Return what is under `key`, which is `fresh` if nothing was."""
         try:
             with overload_translated():
                 self._client.put_item(
                     TableName=self._table,
-                    Item={**_SALT_KEY, "salt": {"B": fresh}},
+                    Item={**key, name: {"B": fresh}},
                     ConditionExpression="attribute_not_exists(pk)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
-            there: bytes = error.response["Item"]["salt"]["B"]  # type: ignore[typeddict-item]
+            there: bytes = error.response["Item"][name]["B"]  # type: ignore[typeddict-item]
             return there
         return fresh
 

@@ -11,6 +11,8 @@ CAMPAIGN_INDEX = "CAMPAIGNS"
 BREAKER = "BREAKER"
 DEPLOYMENT = "DEPLOYMENT"
 SALT = "SALT"
+CODES = "CODES"
+"""CampaignTable pk of all public words of codes, and the sk of the secret behind all codes."""
 
 REWARD_INDEX = "by_status"
 STATUS_PARTS = 16
@@ -68,6 +70,17 @@ def entry_counts_part_key(part: int) -> str:
 def seed_key(campaign_id: str) -> str:
     """CampaignTable pk of a lottery's seed; not with CONFIG, which everybody who shows a campaign reads."""
     return f"SEED#{campaign_id}"
+
+
+def code_word_key(kind: str, text: str) -> str:
+    """CampaignTable sk of a public word of codes; of a kind no two campaigns have the same."""
+    return f"{kind}#{text}"
+
+
+def parse_code_word_key(key: str) -> tuple[str, str]:
+    """The kind and the text of a word's sk."""
+    kind, _, text = key.partition("#")
+    return kind, text
 
 
 def draw_key(campaign_id: str) -> str:

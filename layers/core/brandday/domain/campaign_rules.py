@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from brandday.domain.campaign import Campaign, State
+from brandday.domain.coupon_freezes import frozen_of_coupons, restock_problem
 from brandday.domain.errors import (
     CampaignChangeRefused,
     CampaignEnded,
@@ -83,6 +84,8 @@ def check_restock(campaign: Campaign, sku_id: str, quantity: int) -> None:
         raise ValidationFailed(errors=[FieldError("/sku", "unknown_sku")])
     if campaign.lottery is not None:
         raise _refused([("", "prizes cannot be added: their number was promised, and is part of the published hash")])
+    if campaign.coupon is not None and (problem := restock_problem(campaign, campaign.coupon, quantity)):
+        raise _refused([problem])
     if len(campaign.restocks) >= MAX_RESTOCKS:
         raise _refused([("", f"the campaign was restocked {MAX_RESTOCKS} times, which is all it can record")])
     if campaign.layout is not None:
@@ -96,6 +99,9 @@ def _frozen(live: Campaign, declared: Campaign, changes: Iterable[Change], now_m
     """The JSON pointer and the reason of each change that comes too late."""
     if live.lottery is not None:
         yield from frozen_of_lottery(live, declared, changes, now_ms)
+        return
+    if live.coupon is not None:
+        yield from frozen_of_coupons(live, declared, changes, now_ms)
         return
     if declared.mechanic != live.mechanic:
         yield "/mechanic", _FROZEN["mechanic"]

@@ -6,12 +6,14 @@ that is none of these, and has no keyed check characters either, dies without an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 from brandday.domain.campaign import Campaign
 from brandday.domain.coupon import CodeKind, CouponTerms, IssuedBy
+from brandday.domain.errors import FieldError, ValidationFailed
 from brandday.domain.fulfilment import HOUR_MS
 
 DAY_MS = 24 * HOUR_MS
@@ -47,6 +49,16 @@ class CodeWords:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     taken: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, words: Iterable[CodeWord]) -> Self:
+        """The words, by kind."""
+        known = list(words)
+        return cls(
+            {word.text: word.campaign_id for word in known if word.kind is WordKind.SHARED},
+            {word.text: word.campaign_id for word in known if word.kind is WordKind.PREFIX},
+            {word.text: word.until for word in known if word.kind is WordKind.TAKEN},
+        )
+
     def imported(self, folded: str) -> str | None:
         """The campaign whose prefix a code begins with, the longest one counting; None if there is none."""
         lengths = sorted({len(prefix) for prefix in self.prefixes}, reverse=True)
@@ -54,8 +66,37 @@ class CodeWords:
 
 
 def words_of(campaign: Campaign) -> tuple[CodeWord, ...]:
-    """The words that a published campaign needs."""
+    """The words that a campaign needs once it is published."""
     return tuple(_words(campaign, campaign.coupon)) if campaign.coupon is not None else ()
+
+
+def check_words(campaign: Campaign, known: Iterable[CodeWord], now: int) -> None:
+    """Raise ValidationFailed if a code cannot be told from those of another campaign that is not over at `now`."""
+    others = [word for word in known if word.campaign_id != campaign.id and word.until > now]
+    clashes = ((mine, other) for mine in words_of(campaign) for other in others if _clash(mine, other))
+    for mine, other in clashes:
+        raise word_taken(mine, other.campaign_id)
+
+
+def word_taken(word: CodeWord, by: str) -> ValidationFailed:
+    """What to raise when a word cannot be told from one of the campaign `by`."""
+    pointer = "/code" if word.kind is WordKind.SHARED else "/prefix"
+    reason = f"cannot be told from codes of the campaign {by}, as people read and type them; choose another one"
+    return ValidationFailed(errors=[FieldError(pointer, "refused", {"reason": reason})])
+
+
+def _clash(mine: CodeWord, other: CodeWord) -> bool:
+    match mine.kind, other.kind:
+        case WordKind.SHARED, WordKind.SHARED:
+            return mine.text == other.text
+        case WordKind.SHARED, WordKind.PREFIX:
+            return mine.text.startswith(other.text)
+        case WordKind.PREFIX, WordKind.SHARED:
+            return other.text.startswith(mine.text)
+        case WordKind.PREFIX, WordKind.PREFIX:
+            return mine.text.startswith(other.text) or other.text.startswith(mine.text)
+        case _:
+            return False
 
 
 def _words(campaign: Campaign, terms: CouponTerms) -> Iterator[CodeWord]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from brandday.domain.code_words import CodeWords
+from brandday.domain.code_words import CodeWord
 from brandday.domain.coupon_change import CouponChange, PartChange, StateChange, StockChange, StoredCoupon
 from brandday.domain.coupon_code import CodeKeys
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part
 from brandday.domain.shard import Shard
-
 
 __all__ = [
     "CAMPAIGN_PARTS",
@@ -78,8 +77,8 @@ class StockReader(Protocol):
 class Words(Protocol):
     """What is public of codes, and the one secret behind them."""
 
-    def words(self) -> CodeWords:
-        """Return the words of all published campaigns (`domain/code_words.py`)."""
+    def words(self) -> Sequence[CodeWord]:
+        """Return the words of all published campaigns, a moment old at most."""
 
     def code_secret(self) -> bytes | None:
         """Return the deployment's 32 random bytes that all codes are made with; None if no coupon campaign was ever

@@ -106,7 +106,7 @@ class LiveCodes:
         """The words as of the last second, and the keys, which never change once they are there."""
         now = self._now()
         if self._looked_at is None or now - self._looked_at >= REFRESH_MS:
-            self._words = self._store.words()
+            self._words = CodeWords.of(self._store.words())
             if self._keys is None:
                 secret = self._store.code_secret()
                 self._keys = None if secret is None else CodeKeys.from_secret(secret)

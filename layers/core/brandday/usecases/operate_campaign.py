@@ -13,6 +13,8 @@ from brandday.config.local_time import local_midnights
 from brandday.config.mechanics import to_declaration
 from brandday.domain.campaign import Campaign, Restock, State, Status
 from brandday.domain.campaign_rules import check_changes, check_not_over, check_published, check_restock
+from brandday.domain.code_words import CodeWord, check_words, words_of
+from brandday.domain.coupon_code import SECRET_BYTES
 from brandday.domain.errors import (
     CampaignConflict,
     CampaignNotFound,
@@ -46,10 +48,17 @@ class CampaignStore(Protocol):
         expected.
 
         0 is expected of a campaign that does not exist yet. `seed` is given once, when a lottery is published.
+        ValidationFailed if codes of a published campaign could not be told from those of another.
         """
 
     def deployment_salt(self, fresh: bytes) -> bytes:
         """Return the one salt of all campaigns; `fresh` becomes it if there is none yet."""
+
+    def deployment_code_secret(self, fresh: bytes) -> bytes:
+        """Return the one secret of all coupon codes; `fresh` becomes it if there is none yet."""
+
+    def words(self) -> Sequence[CodeWord]:
+        """Return the words of all published campaigns' codes, a moment old at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class OperateCampaign:
         else:
             check_changes(live, declared, changes, now)
             after = _redeclared(live, declared, now)
+        self._check_words(declared, now)
         # A partner who is down must not keep operators from changing something else.
         if live is None or publishes or declared.fulfilment != live.fulfilment:
             unreachable = self.check_destinations(declared.fulfilment)
@@ -116,7 +126,7 @@ class OperateCampaign:
         seed = None
         if publishes:
             # A dry run shows nothing of the salt and must not be what decides it.
-            salt = self.random_bytes(SALT_BYTES) if dry_run else self._salt()
+            salt = self.random_bytes(SALT_BYTES) if dry_run else self._secrets(after)
             after, seed = self._published(after, salt, now)
             changes += (_status_change(Status.DRAFT, Status.PUBLISHED),)
         if dry_run:
@@ -132,7 +142,8 @@ class OperateCampaign:
             check_published(live, now)
             return Act(live)
         check_not_over(live, now)
-        after, seed = self._published(live, self._salt(), now)
+        self._check_words(live, now)
+        after, seed = self._published(live, self._secrets(live), now)
         return self._move(live, after, who, "publish", now, seed)
 
     def pause(self, campaign_id: str, who: str) -> Act:
@@ -231,9 +242,23 @@ class OperateCampaign:
         except CampaignNotFound:
             return None
 
-    def _salt(self) -> bytes:
-        """All campaigns share it: a shopper has one name in the whole deployment, and so one list of rewards."""
+    def _secrets(self, draft: Campaign) -> bytes:
+        """See to what all campaigns of a deployment share, and return the salt.
+
+        A shopper has one name in the whole deployment, and so one list of rewards. All codes are made with one secret;
+        it is there before any campaign that has codes is published.
+        """
+        if draft.coupon is not None:
+            self.campaigns.deployment_code_secret(self.random_bytes(SECRET_BYTES))
         return self.campaigns.deployment_salt(self.random_bytes(SALT_BYTES))
+
+    def _check_words(self, declared: Campaign, now: int) -> None:
+        """Raise ValidationFailed if codes could not be told from those of another campaign.
+
+        Two campaigns with the same word cannot be published at the same moment either: see `CampaignStore.save`.
+        """
+        if words_of(declared):
+            check_words(declared, self.campaigns.words(), now)
 
     def _switch(self, campaign_id: str, who: str, act: str, status: Status) -> Act:
         now = self.now()
