@@ -1,6 +1,7 @@
 """Asks a Lambda handler like API Gateway does and checks on every answer what holds for all of them."""
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,7 +26,7 @@ class LambdaContext:
 
 @dataclass
 class Answered:
-    """One answer; `code` is that of a refusal."""
+    """One answer; `code` is that of a refusal, `body` is bytes if it is no JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,8 +56,8 @@ class Client:
         """The answer, which has to be what docs/openapi.json says about the route."""
         response = self._handler(event, LambdaContext())
         headers, text = response["headers"], response["body"]
-        body = json.loads(text) if text else None
-        answer = Answered(response["statusCode"], headers, body)
+        decode = b64decode if response["isBase64Encoded"] else json.loads
+        answer = Answered(response["statusCode"], headers, decode(text) if text else None)
         check_always(answer)
         if event.get("routeKey"):
             check_documented(event["routeKey"], answer)
@@ -68,7 +69,7 @@ def check_always(answer: Answered) -> None:
     assert answer.headers["Server-Time"] == NOW
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] in {"no-store", "public, max-age=1"}
-    if answer.body is not None:
+    if answer.body is not None and not isinstance(answer.body, bytes):
         assert answer.body["server_time"] == NOW
     if answer.status >= 400:
         assert answer.headers["Content-Type"] == "application/problem+json"
@@ -86,7 +87,9 @@ def check_documented(route_key: str, answer: Answered) -> None:
         return
     promised = operation["responses"][str(answer.status)]
     if answer.body is not None:
-        check_schema(promised["content"][answer.headers["Content-Type"]]["schema"], answer.body)
+        content = promised["content"][answer.headers["Content-Type"]]
+        if not isinstance(answer.body, bytes):
+            check_schema(content["schema"], answer.body)
 
 
 def check_schema(schema: Mapping[str, Any], value: object) -> None:

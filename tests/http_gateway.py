@@ -6,8 +6,10 @@ scopes it has, joined by `+`.
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from brandday.entrypoints.http import LambdaHandler
 from brandday.entrypoints.routes import Route
@@ -52,7 +54,12 @@ def _invoke(
     if route.scope and route.scope not in scopes:
         return _own(403, "Forbidden")
     response = handler(_event(environ, route, path, ids, scopes), LambdaContext())
-    return response["statusCode"], response["headers"], (response["body"] or "").encode()
+    body = response["body"] or ""
+    return (
+        response["statusCode"],
+        response["headers"],
+        b64decode(body) if response["isBase64Encoded"] else body.encode(),
+    )
 
 
 def _event(
@@ -63,7 +70,7 @@ def _event(
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
-    query = [pair.partition("=") for pair in environ.get("QUERY_STRING", "").split("&") if pair]
+    query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     context: dict[str, Any] = {
         "requestId": "gateway-1",
@@ -78,7 +85,7 @@ def _event(
         "rawPath": path,
         "rawQueryString": environ.get("QUERY_STRING", ""),
         "headers": headers,
-        "queryStringParameters": {name: value for name, _, value in query},
+        "queryStringParameters": dict(query),
         "pathParameters": ids,
         "requestContext": context,
         "body": raw.decode("utf-8", "replace") if raw else None,

@@ -158,6 +158,11 @@ def _used(schemas: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
+    content: Any = (
+        {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in route.answer}
+        if isinstance(route.answer, tuple)
+        else {"application/json": {"model": route.answer}}
+    )
     app.route(
         re.sub(r"{(\w+)}", r"<\1>", route.path),
         method=route.method,
@@ -166,7 +171,7 @@ def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
         operation_id=operation_id(route),
         tags=[heading],
         security=[{"token": [route.scope]}] if route.scope else None,
-        responses={route.statuses[0]: {"description": "", "content": {"application/json": {"model": route.answer}}}},
+        responses={route.statuses[0]: {"description": "", "content": content}},
     )(_function_of(route))
 
 

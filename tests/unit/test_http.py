@@ -10,13 +10,18 @@ from brandday.domain.errors import CampaignNotStarted, SoldOut, TemporarilyOverl
 from brandday.entrypoints.access_log import write_line
 from brandday.entrypoints.http import build_app
 from brandday.entrypoints.problem import pick_language, spread
-from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import Answer, File, Input, Output, Request, Route
 from tests.events import Event, http_event
 from tests.http_client import NOW, Client, LambdaContext
 
 
 class ThingBody(Input):
     name: str
+
+
+class CodesBody(Input):
+    codes: list[str]
+    order: dict[str, str]
 
 
 class ThingAnswer(Output):
@@ -32,7 +37,7 @@ def event(method: str = "GET", path: str = "/v1/things", **changes: Any) -> Even
     return made
 
 
-def client(answer: Callable[[Request[Any]], Answer] | Exception | None = None, **options: Any) -> Client:
+def client(answer: Callable[[Request[Any]], Answer] | Exception | None = None, /, **options: Any) -> Client:
     """A client of one route, GET /v1/things unless `options` say otherwise."""
 
     def handler(_: object, request: Request[Any]) -> Answer:
@@ -60,6 +65,21 @@ def test_an_answer_carries_the_servers_time_and_is_private() -> None:
     answer = client().send(event())
     assert (answer.status, answer.body) == (200, {"server_time": NOW, "name": "thing"})
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_answer_that_is_no_json_arrives_as_it_is() -> None:
+    """GIVEN a file WHEN it is answered THEN its bytes arrive unharmed, with the headers of all answers."""
+    file = File("image/png", bytes(range(256)))
+    answer = client(lambda _: Answer(file, headers={"Vary": "Accept"}), answer=("image/png",)).send(event())
+    assert (answer.status, answer.body) == (200, bytes(range(256)))
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_a_route_of_files_refuses_like_all_others() -> None:
+    answer = client(SoldOut(sku="HERO-1"), answer=("image/png",)).send(event())
+    assert (answer.status, answer.headers["Content-Type"]) == (409, "application/problem+json")
 
 
 def test_a_refusal_is_a_problem_document() -> None:
@@ -292,6 +312,20 @@ def test_one_line_is_written_per_request() -> None:
         "replayed": False,
     }
     assert 0 <= line["ms"] < 1000
+
+
+@pytest.mark.parametrize("said", ["SAVE-1O", "SAVE10"], ids=["as sent", "as compared"])
+def test_a_surprise_about_a_body_is_logged_without_what_is_in_it(said: str) -> None:
+    things = client(RuntimeError(f"nobody expected {said} of Li Na"), method="POST", body=CodesBody)
+    answer = things.send(event("POST", raw_body='{"codes": ["SAVE-1O"], "order": {"name": "Li Na"}}'))
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert things.lines[0]["reason"] == "nobody expected *** of ***"
+
+
+def test_a_surprise_about_a_body_that_is_none_is_logged() -> None:
+    things = client(RuntimeError("oh"), method="POST")
+    assert things.send(event("POST", raw_body="{")).status == 500
+    assert things.lines[0]["reason"] == "oh"
 
 
 def test_a_line_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:

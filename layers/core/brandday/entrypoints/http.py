@@ -8,7 +8,7 @@ process, which is what Lambda does.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -18,6 +18,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from brandday.domain.coupon_code import fold
 from brandday.domain.errors import (
     BrandDayError,
     InternalError,
@@ -34,17 +35,31 @@ from brandday.entrypoints.http_input import (
     check_token,
     read_body,
     read_headers,
+    read_json,
     read_key,
     read_raw,
 )
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
-from brandday.entrypoints.routes import ID_FORMS, OPERATOR, PRIVATE, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import (
+    BODY_LIMIT_BYTES,
+    ID_FORMS,
+    OPERATOR,
+    PRIVATE,
+    Answer,
+    File,
+    Input,
+    Output,
+    Request,
+    Route,
+)
 
 __all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "build_app"]
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 SERVER_TIME_HEADER: Final = "Server-Time"
+SHORTEST_SECRET: Final = 4
+"""Characters: what is shorter is not blotted out of messages that it has come into."""
 
 _SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -90,7 +105,7 @@ def build_app(
         return app.context["exchange"]  # type: ignore[no-any-return]
 
     def register(route: Route) -> None:
-        def endpoint(**path: str) -> Response[str]:
+        def endpoint(**path: str) -> Response[Any]:
             current = exchange()
             current.route, current.campaign_id, current.reward_id = route.path, _campaign_of(path), _reward_of(path)
             claims = check_token(current.event, route.scope)
@@ -123,7 +138,7 @@ def build_app(
                 raise SignatureInvalid from None
             raise
 
-    def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[str]:
+    def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[Any]:
         status = answer.status or route.statuses[0]
         current.replayed = "Idempotent-Replayed" in answer.headers
         current.noted = answer.noted
@@ -135,6 +150,9 @@ def build_app(
             **_SECURITY_HEADERS,
             **answer.headers,
         }
+        if isinstance(answer.body, File):
+            headers["Content-Type"] = answer.body.media_type
+            return Response(status_code=status, body=answer.body.content, headers=headers)
         if route.etag:
             headers["ETag"] = etag = _etag(answer.body)
             if _is_known(etag, current.headers.get("if-none-match", "")):
@@ -266,7 +284,21 @@ def _secrets(current: _Exchange) -> list[str]:
     found = [headers.get(name, "") for name in ("authorization", "idempotency-key", "cookie")]
     with suppress(KeyError, TypeError):
         found.append(str(current.event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]))
+    # Codes, addresses and the like, also as codes are compared. The longest first: it may contain others.
+    with suppress(BrandDayError):
+        said = sorted(_texts(read_json(current.event, BODY_LIMIT_BYTES * 8)), key=len, reverse=True)
+        found += [form for text in said if len(text) >= SHORTEST_SECRET for form in (text, fold(text))]
     return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, but for names of fields."""
+    match value:
+        case str():
+            yield value
+        case dict() | list():
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from _texts(part)
 
 
 def _etag(body: Output) -> str:

@@ -185,11 +185,21 @@ def parse_body[Model: BaseModel](raw: bytes, model: type[Model]) -> Model:
     return _as_model(document, model)
 
 
-def _as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
+def parse_text[Model: BaseModel](text: str, model: type[Model], at: str) -> Model:
+    """JSON that stands elsewhere than in the body as a model; raises ValidationFailed naming places under `at`."""
+    try:
+        document = _decode(text)
+    except (ValueError, RecursionError):
+        raise ValidationFailed(errors=[FieldError(at, "not_json")]) from None
+    return _as_model(document, model, at)
+
+
+def _as_model[Model: BaseModel](document: Any, model: type[Model], at: str = "") -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise ValidationFailed(errors=wrong_places(error)) from None
+        places = wrong_places(error)
+        raise ValidationFailed(errors=[place._replace(pointer=at + place.pointer) for place in places]) from None
 
 
 def read_raw(event: Mapping[str, Any], limit_bytes: int) -> bytes:

@@ -16,12 +16,15 @@ from brandday.domain.errors import (
     BodyTooLarge,
     BrandDayError,
     CampaignNotFound,
+    CouponJobNotFound,
+    CouponNotFound,
     EntryNotFound,
     Forbidden,
     IdempotencyKeyMissing,
     InternalError,
     MalformedJson,
     QueueNotFound,
+    RedemptionNotFound,
     ReservationNotFound,
     RewardNotFound,
     SignatureInvalid,
@@ -49,6 +52,9 @@ ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
         re.compile(r"ent_[a-z0-9][a-z0-9-]{2,39}\.[A-Za-z0-9_-]{12}\.([1-9]|[1-3][0-9]|40)"),
         EntryNotFound,
     ),
+    "coupon_id": (re.compile(r"cpn_[A-Za-z0-9_-]{20}"), CouponNotFound),
+    "redemption_id": (re.compile(r"rdm_[A-Za-z0-9_-]{20}"), RedemptionNotFound),
+    "job": (re.compile(r"[a-z0-9][a-z0-9-]{0,39}"), CouponJobNotFound),
     "queue": (re.compile(r"(holds|fulfilments|stream)"), QueueNotFound),
 }
 
@@ -87,10 +93,18 @@ class Request[Body]:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """An answer's body that is no JSON; `media_type` is one of those that the route promises as its `answer`."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a handler gives back; without a `status` it is the route's own. `noted` is added to the log's line."""
 
-    body: Output
+    body: Output | File
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     noted: Mapping[str, Any] = field(default_factory=dict)
@@ -100,20 +114,21 @@ class Answer:
 class Route:
     """One method and path.
 
-    `handler(use_cases, request)` answers; `scope` is what the token must have (None: public, no token);
-    `body` is the model of the request's body (None: a body is ignored); `statuses` are those of success, the
-    usual one first; `errors` are the refusals beyond those that `every_error` adds. `needs_key`: an
-    Idempotency-Key is required. `signed`: the sender signs the body and has no token; the handler gets the bytes,
-    verifies them and reads them as `body` afterwards (`http_input.parse_body`), and an id that cannot be one looks
-    like a wrong signature. `needs_query` are query parameters that must be there. For the documentation only: `query`
-    has the type and the meaning of each query parameter, `headers` the meaning of each header of the answer.
+    `handler(use_cases, request)` answers with the model `answer`, or with a file of one of these media types; `scope`
+    is what the token must have (None: public, no token); `body` is the model of the request's body (None: a body is
+    ignored); `statuses` are those of success, the usual one first; `errors` are the refusals beyond those that
+    `every_error` adds. `needs_key`: an Idempotency-Key is required. `signed`: the sender signs the body and has no
+    token; the handler gets the bytes, verifies them and reads them as `body` afterwards (`http_input.parse_body`), and
+    an id that cannot be one looks like a wrong signature. `needs_query` are query parameters that must be there. For
+    the documentation only: `query` has the type and the meaning of each query parameter, `headers` the meaning of each
+    header of the answer.
     """
 
     method: str
     path: str
     handler: Callable[[Any, Request[Any]], Answer]
     summary: str
-    answer: type[Output]
+    answer: type[Output] | tuple[str, ...]
     scope: str | None = None
     body: type[BaseModel] | None = None
     statuses: tuple[int, ...] = (200,)
