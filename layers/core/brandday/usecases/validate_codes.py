@@ -1,0 +1,96 @@
+"""A cart is checked against codes: what each would do, why one cannot be used, and which are best. Changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from brandday.domain.campaign import Shopper
+from brandday.domain.combination import best_combination, find_clashes
+from brandday.domain.coupon_code import show
+from brandday.domain.coupon_rules import Candidate, Use, why_not
+from brandday.domain.discount import Applied, NextTier, Offer, Priced, fit, next_tier, price_order
+from brandday.domain.errors import BrandDayError, CouponNotFound, NotCombinable
+from brandday.domain.order import Order
+from brandday.usecases.coupon_candidates import find_candidate, why_none_left
+from brandday.usecases.coupon_ports import Codes
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.manage_rewards import OwnerOf
+from brandday.usecases.ports import Clock, Stock
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCode:
+    """One of the codes (folded), and what it is for this shopper and order.
+
+    `candidate` is None for a code that the shopper does not have: nothing else is said of it then. `alone` is what it
+    would do if it were the only one, None if it cannot be used; `next_tier` what more of the same would bring.
+
+    `refusal` is why it cannot be used. If it is NotCombinable, it can be, but in the place of others that are better.
+    """
+
+    code: str
+    refusal: BrandDayError | None
+    candidate: Candidate | None = None
+    alone: Applied | None = None
+    next_tier: NextTier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The codes in the order in which they were given, and the order priced with the best of them."""
+
+    codes: tuple[CheckedCode, ...]
+    best: Priced
+
+
+class ValidateCodes:
+    """Checks codes for shoppers; one instance serves an execution environment, one request at a time."""
+
+    def __init__(self, codes: Codes, campaigns: LiveCampaigns, stock: Stock, owner_of: OwnerOf, now: Clock) -> None:
+        self._codes = codes
+        self._campaigns = campaigns
+        self._stock = stock
+        self._owner_of = owner_of
+        self._now = now
+
+    def __call__(self, shopper: Shopper, codes: Sequence[str], order: Order) -> Validation:
+        """Check codes (folded, none twice, at most `MAX_CODES`) for an order of the shopper.
+
+        Nothing that concerns a code is raised: it is in the answer.
+        """
+        owner = self._owner_of(shopper.id)
+        found = self._codes.resolve(owner, codes)
+        use = Use(self._now(), shopper, order)
+        checked = []
+        for code, what in zip(codes, found, strict=True):
+            known = find_candidate(self._campaigns, what)
+            if known is None:
+                checked.append(CheckedCode(code, CouponNotFound()))
+                continue
+            live, candidate = known
+            refusal = why_not(candidate, use)
+            if refusal is None and candidate.facts is None:
+                refusal = why_none_left(live, self._stock, owner, use.now)
+            checked.append(check_alone(candidate, order, refusal))
+        offers = [one.candidate.offer for one in checked if one.candidate is not None and one.refusal is None]
+        best = best_combination(order, offers)
+        return Validation(tuple(_beside(best, offers, one) for one in checked), best)
+
+
+def check_alone(candidate: Candidate, order: Order, refusal: BrandDayError | None) -> CheckedCode:
+    """Return what a coupon would do as the only one on an order; nothing if there is a `refusal`."""
+    if isinstance(refusal, CouponNotFound):
+        return CheckedCode(candidate.code, refusal)
+    if refusal is not None:
+        return CheckedCode(candidate.code, refusal, candidate)
+    (alone,) = price_order(order, [candidate.offer]).applied
+    return CheckedCode(candidate.code, None, candidate, alone, next_tier(fit(order, candidate.offer)))
+
+
+def _beside(best: Priced, offers: Sequence[Offer], checked: CheckedCode) -> CheckedCode:
+    """The same code, refused if it clashes with the best ones; one that merely adds nothing to them is not refused."""
+    if checked.refusal is not None or checked.code in best.codes:
+        return checked
+    clashes = [code for code in find_clashes(offers).get(checked.code, ()) if code in best.codes]
+    if not clashes:
+        return checked
+    return replace(checked, refusal=NotCombinable(clashes_with=tuple(map(show, clashes))))
