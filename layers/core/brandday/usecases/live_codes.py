@@ -76,6 +76,16 @@ class LiveCodes:
             SharedCode(words.shared[code], code) if code in words.shared else mine.get(code) for code in folded
         )
 
+    def own(self, owner: str, coupon_id: str) -> CouponFacts | None:
+        """A shopper's own coupon with this id, also if it was taken a moment ago; None if there is no such one."""
+        stored = self._coupons.load([coupon_id], consistent=False).get(coupon_id)
+        if stored is not None:
+            return stored.facts if stored.facts.owner == owner else None
+        words, keys = self._look()
+        if keys is None:
+            return None
+        return next((one for one in self._just_taken(keys, words, owner) if one.id == coupon_id), None)
+
     def _written_down(self, taken: Iterable[CouponFacts], codes: Sequence[str]) -> dict[str, StoredCoupon]:
         """Those of the codes that are coupons just taken, by code. Their facts are written first, so that no
         coupon is ever used that nobody could look up.
