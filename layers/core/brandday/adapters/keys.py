@@ -14,9 +14,20 @@ SALT = "SALT"
 CODES = "CODES"
 """CampaignTable pk of all public words of codes, and the sk of the secret behind all codes."""
 
+ISSUED = "ISSUED"
+COUPON_JOB = "JOB#"
+"""What every sk of a job begins with."""
+
 REWARD_INDEX = "by_status"
 STATUS_PARTS = 16
 """Over how many keys of the index a campaign's rewards are spread: as many times what one partition can write."""
+
+COUPON_OWNER_INDEX = "by_owner"
+COUPON_CAMPAIGN_INDEX = "by_campaign"
+COUPON_FACTS = "FACTS"
+COUPON_STATE = "STATE"
+PART_PREFIX = "PART#"
+_MOMENT_LENGTH = 13
 
 
 def shard_key(campaign_id: str, shard: int) -> str:
@@ -81,6 +92,16 @@ def parse_code_word_key(key: str) -> tuple[str, str]:
     """The kind and the text of a word's sk."""
     kind, _, text = key.partition("#")
     return kind, text
+
+
+def coupon_jobs_key(campaign_id: str) -> str:
+    """CampaignTable pk of the jobs that make a campaign's coupons, and of what they are counted with (ISSUED)."""
+    return f"COUPONS#{campaign_id}"
+
+
+def coupon_job_key(name: str) -> str:
+    """CampaignTable sk of one job."""
+    return f"{COUPON_JOB}{name}"
 
 
 def draw_key(campaign_id: str) -> str:
@@ -163,3 +184,53 @@ def status_prefix(status: str, *, owes: bool = False) -> str:
 def status_range(prefix: str, until: int | None) -> tuple[str, str]:
     """The first and the last gsk with this prefix that can be of a time up to `until` (epoch ms)."""
     return prefix, f"{prefix}~" if until is None else f"{prefix}{until:013d}#~"
+
+
+def part_key(number: int) -> str:
+    """CouponTable sk of a redemption's part, of which pk is the redemption; padded, so that they come in order."""
+    return f"{PART_PREFIX}{number:02d}"
+
+
+def parse_part_key(key: str) -> int:
+    """The number of a part's sk; ValueError if it is not one."""
+    number = key.removeprefix(PART_PREFIX)
+    if number == key or not number.isdecimal():
+        raise ValueError(f"{key!r} is not the key of a part")
+    return int(number)
+
+
+def coupon_group(key: str, parts: int) -> int:
+    """Which of the parts of its campaign an item of CouponTable is in, by its pk."""
+    return zlib.crc32(key.encode()) % parts
+
+
+def coupon_group_key(campaign_id: str, part: int) -> str:
+    """CouponTable gpk of one part of a campaign's coupons and redemptions."""
+    return f"{campaign_id}#{part}"
+
+
+def coupon_group_sort_key(key: str, sort_key: str) -> str:
+    """CouponTable gsk of an item: its kind, then its pk and sk, neither of which has a `#` before the kind's."""
+    return f"{sort_key.partition('#')[0]}#{key}#{sort_key}"
+
+
+def parse_coupon_group_sort_key(key: str) -> tuple[str, str]:
+    """The pk and the sk of a gsk; ValueError if it is not one."""
+    kind, _, rest = key.partition("#")
+    pk, _, sort_key = rest.partition("#")
+    if not pk or sort_key.partition("#")[0] != kind or kind not in (COUPON_FACTS, COUPON_STATE, PART_PREFIX[:-1]):
+        raise ValueError(f"{key!r} is not the key of a coupon in its campaign")
+    return pk, sort_key
+
+
+def owner_sort_key(issued_at: int, coupon_id: str) -> str:
+    """CouponTable gsk_owner of a coupon, of which gpk_owner is the owner: in order of time (epoch ms)."""
+    return f"{issued_at:013d}#{coupon_id}"
+
+
+def parse_owner_sort_key(key: str) -> tuple[int, str]:
+    """The time and the coupon of a gsk_owner; ValueError if it is not one."""
+    at, _, coupon_id = key.partition("#")
+    if len(at) != _MOMENT_LENGTH or not at.isdecimal() or not at.isascii() or not coupon_id:
+        raise ValueError(f"{key!r} is not the key of a coupon of an owner")
+    return int(at), coupon_id

@@ -52,7 +52,7 @@ class StockTable:
         try:
             with overload_translated():
                 answer = self._client.update_item(
-                    **self._update(campaign_id, write),
+                    **shard_update(self._table, campaign_id, write),
                     ReturnValues="UPDATED_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -64,50 +64,52 @@ class StockTable:
         new = answer["Attributes"]
         return Written({slot: int(new[f"f{slot}"]["N"]) for slot in write.free})
 
-    def _update(self, campaign_id: str, write: ShardWrite) -> Any:
-        sets: list[str] = []
-        removes: list[str] = []
-        conditions: list[str] = []
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {":one": {"N": "1"}}
-        for at, change in enumerate(write.changes):
-            names[f"#r{at}"] = change.name
-            if change.before is None:
-                conditions.append(f"attribute_not_exists(#r{at})")
-            else:
-                conditions.append(f"#r{at} = :b{at}")
-                values[f":b{at}"] = {"S": change.before}
-            if change.after is None:
-                removes.append(f"#r{at}")
-            else:
-                sets.append(f"#r{at} = :a{at}")
-                values[f":a{at}"] = {"S": change.after}
-        for slot, delta in write.free.items():
-            capacity = write.capacity[slot]
-            sets.append(f"f{slot} = if_not_exists(f{slot}, :c{slot}) + :d{slot}")
-            values[f":c{slot}"] = {"N": str(capacity)}
-            values[f":d{slot}"] = {"N": str(delta)}
-            if delta < 0:
-                needed = write.floor.get(slot, 0) - delta
-                values[f":n{slot}"] = {"N": str(needed)}
-                enough = f"f{slot} >= :n{slot}"
-                untouched = f"(attribute_not_exists(f{slot}) OR {enough})"
-                conditions.append(untouched if capacity >= needed else enough)
-        if write.version is not None:
-            conditions.append("v = :v" if write.version else "attribute_not_exists(v)")
-            if write.version:
-                values[":v"] = {"N": str(write.version)}
-        update = f"SET {', '.join(sets)} " if sets else ""
-        if removes:
-            update += f"REMOVE {', '.join(removes)} "
-        return {
-            "TableName": self._table,
-            "Key": {"pk": {"S": shard_key(campaign_id, write.shard)}},
-            "UpdateExpression": update + "ADD v :one",
-            "ConditionExpression": " AND ".join(conditions),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-        }
+
+def shard_update(table: str, campaign_id: str, write: ShardWrite) -> Any:
+    """Return a write as the parameters of UpdateItem, which are those of an Update in a transaction, too."""
+    sets: list[str] = []
+    removes: list[str] = []
+    conditions: list[str] = []
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {":one": {"N": "1"}}
+    for at, change in enumerate(write.changes):
+        names[f"#r{at}"] = change.name
+        if change.before is None:
+            conditions.append(f"attribute_not_exists(#r{at})")
+        else:
+            conditions.append(f"#r{at} = :b{at}")
+            values[f":b{at}"] = {"S": change.before}
+        if change.after is None:
+            removes.append(f"#r{at}")
+        else:
+            sets.append(f"#r{at} = :a{at}")
+            values[f":a{at}"] = {"S": change.after}
+    for slot, delta in write.free.items():
+        capacity = write.capacity[slot]
+        sets.append(f"f{slot} = if_not_exists(f{slot}, :c{slot}) + :d{slot}")
+        values[f":c{slot}"] = {"N": str(capacity)}
+        values[f":d{slot}"] = {"N": str(delta)}
+        if delta < 0:
+            needed = write.floor.get(slot, 0) - delta
+            values[f":n{slot}"] = {"N": str(needed)}
+            enough = f"f{slot} >= :n{slot}"
+            untouched = f"(attribute_not_exists(f{slot}) OR {enough})"
+            conditions.append(untouched if capacity >= needed else enough)
+    if write.version is not None:
+        conditions.append("v = :v" if write.version else "attribute_not_exists(v)")
+        if write.version:
+            values[":v"] = {"N": str(write.version)}
+    update = f"SET {', '.join(sets)} " if sets else ""
+    if removes:
+        update += f"REMOVE {', '.join(removes)} "
+    return {
+        "TableName": table,
+        "Key": {"pk": {"S": shard_key(campaign_id, write.shard)}},
+        "UpdateExpression": update + "ADD v :one",
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
 
 
 def decode_shard(number: int, item: Item) -> Shard:

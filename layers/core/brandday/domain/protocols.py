@@ -117,7 +117,7 @@ def claim(
             home = result.image
             continue
         candidates = elsewhere()
-        away = yield from _look_elsewhere(request, candidates, added.attempt, terms)
+        away = yield from look_elsewhere(request, candidates, added.attempt, terms)
         if away is None:
             return NothingFree(looked=bool(candidates))
         shard, added, write = away
@@ -137,7 +137,7 @@ def claim(
     return LostRace()
 
 
-def _look_elsewhere(
+def look_elsewhere(
     request: ClaimRequest, candidates: tuple[int, ...], attempt: int, terms: Terms
 ) -> Protocol[tuple[int, Entry, ShardWrite] | None]:
     """Return the first of the candidates that has the units, with the entry and the write that takes them."""
