@@ -32,11 +32,11 @@ from typing import NamedTuple
 
 from brandday.domain.coupon_change import PartChange, StateChange, StoredCoupon
 from brandday.domain.coupon_record import CouponState, Part, PartStatus, UseState
-from brandday.domain.errors import BrandDayError, CouponDisabled, CouponLocked, CouponRedeemed, ShopperLimitReached
+from brandday.domain.coupon_rules import redeemed as was_redeemed
+from brandday.domain.errors import BrandDayError, CouponDisabled, CouponLocked, ShopperLimitReached
 from brandday.domain.redemption_id import use_tag
 from brandday.domain.shard import CANCELLED, CONFIRMED, EXPIRED, Entry
 from brandday.domain.stock import Claim, ClaimRequest, Terms
-from brandday.domain.times import to_rfc3339
 
 USED = "r"
 """What stands in the claim on a use for the order that paid for it. Which redemption it is, its tag says: a whole order
@@ -156,18 +156,12 @@ def is_of(state: CouponState, redemption: str) -> bool:
     return state.redemption == redemption and state.use in (UseState.LOCKED, UseState.REDEEMED)
 
 
-def as_free(state: CouponState) -> CouponState:
-    """Return the state as if nobody had the coupon: how an order looks at what it has locked itself."""
-    return replace(state, use=None, redemption=None, locked_until=0)
-
-
 def why_not_free(state: CouponState, now: int) -> BrandDayError | None:
     """Return what keeps everybody from using a coupon in this state, or None."""
     if state.disabled:
         return CouponDisabled()
     if state.use is UseState.REDEEMED:
-        where = "online" if state.store is None else "counter"
-        return CouponRedeemed(at=to_rfc3339(state.at), where=where, store=state.store or "")
+        return was_redeemed(state)
     if state.use is UseState.LOCKED and state.locked_until > now:
         return CouponLocked(retry_after_ms=state.locked_until - now)
     return None

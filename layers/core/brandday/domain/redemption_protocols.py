@@ -24,7 +24,6 @@ from brandday.domain.redemption import (
     Redemption,
     RedemptionStatus,
     Wanted,
-    as_free,
     give_back,
     is_of,
     is_use_of,
@@ -124,7 +123,7 @@ class RedeemRequest:
     """An order's wish to have all of these codes locked or redeemed (``wanted``), or none.
 
     ``tag`` marks the idempotency key. ``price`` says what each code takes off the order, in minor units by code, given
-    the coupons as they are for this order; it raises what keeps the order from using them.
+    the coupons that have a code of their own; it raises what keeps the order from using them.
     """
 
     wanted: Wanted
@@ -168,12 +167,12 @@ def redeem(request: RedeemRequest) -> Protocol[RedeemOutcome]:
         kept = {part.code: part for part in parts if part.status is PartStatus.LOCKED}
         dropped = [part for part in kept.values() if part.code not in {code.code for code in codes}]
         coupons = yield from _read_coupons([*(code.coupon_id for code in codes), *(part.coupon_id for part in dropped)])
-        seen = _as_seen(request.wanted, kept, coupons)
-        if not isinstance(seen, dict):
-            if isinstance(seen, NotUsable):
-                return seen
+        found = _by_code(request.wanted, kept, coupons)
+        if isinstance(found, NotUsable):
+            return found
+        if isinstance(found, _Torn):
             continue
-        discounts = request.price(seen)
+        discounts = request.price(found)
         until = min(
             [now + code.lock_ms for code in codes if code.code not in kept]
             + [part.expires_at for part in parts if kept]
@@ -331,23 +330,21 @@ def _repeated(request: RedeemRequest, before: Redemption | None) -> Done | Close
     return KeyReused() if same_key else Closed(before.status)
 
 
-def _as_seen(
+def _by_code(
     wanted: Wanted, kept: Mapping[str, Part], coupons: Mapping[str, StoredCoupon]
 ) -> dict[str, StoredCoupon] | NotUsable | _Torn:
-    """Return the wanted coupons by code as they are for this order, which does not block itself."""
-    seen = {}
+    """Return the wanted coupons by code."""
+    found = {}
     for code in wanted.codes:
         if code.coupon_id is None:
             continue
         stored = coupons.get(code.coupon_id)
         if stored is None:
             return NotUsable(code.code, CouponNotFound())
-        if is_of(stored.state, wanted.redemption):
-            if code.code not in kept:
-                return _Torn()  # by this very order, after its parts were read
-            stored = stored._replace(state=as_free(stored.state))
-        seen[code.code] = stored
-    return seen
+        if is_of(stored.state, wanted.redemption) and code.code not in kept:
+            return _Torn()  # by this very order, after its parts were read
+        found[code.code] = stored
+    return found
 
 
 def _hold(
