@@ -14,6 +14,7 @@ from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.operate_campaign import OperateCampaign
 from brandday.usecases.rehearse_draw import RehearseDraw
 from tests.fakes.clock import SettableClock
+from tests.fakes.coupon_desk import CouponDesk
 from tests.fakes.declarations import BEFORE, declared
 from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
@@ -46,6 +47,10 @@ class Desk:
     entrants: MemoryEntrants = field(default_factory=MemoryEntrants)
     draws: MemoryDraws = field(default_factory=MemoryDraws)
     check_destinations: Callable[[Fulfilment], Sequence[FieldError]] = all_reachable
+    coupons: CouponDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.coupons = CouponDesk(self.campaigns, self.stock, self.clock)
 
     @property
     def operate(self) -> OperateCampaign:
@@ -61,6 +66,7 @@ class Desk:
             self.operate,
             InspectCampaign(self.campaigns, self.refusals, self.entries, self.clock),
             InspectDraw(live, self.draws, rehearse, self.clock),
+            self.coupons.manage(),
         )
 
     def published(self) -> Campaign:

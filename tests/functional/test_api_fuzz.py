@@ -21,7 +21,17 @@ from schemathesis.specs.openapi.checks import (
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
-from brandday.entrypoints import admin, admin_draws, campaigns, draws, entries, fulfilments, reservations, rewards
+from brandday.entrypoints import (
+    admin,
+    admin_coupons,
+    admin_draws,
+    campaigns,
+    draws,
+    entries,
+    fulfilments,
+    reservations,
+    rewards,
+)
 from brandday.entrypoints.http import LambdaHandler, build_app
 from brandday.entrypoints.routes import Route
 from brandday.usecases.dead_letter_ports import QueueName
@@ -30,6 +40,7 @@ from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.rehearse_draw import RehearseDraw
 from tests.fakes.backend import SALE, Backend, sale, sku
+from tests.fakes.coupon_desk import CouponDesk
 from tests.fakes.lottery_api import LotteryApi, played_lottery
 from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.memory_campaigns import MemoryCampaigns
@@ -88,13 +99,14 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (draws.ROUTES, PLAYED.draws()),
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.redrive_queues(), DESK.reports())),
         (
-            admin.ROUTES + admin_draws.ROUTES,
+            admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES,
             admin.AdminUseCases(
                 BACKEND.operator(),
                 InspectCampaign(records, MemoryRefusals(), MemoryEntryCounts(), BACKEND.clock),
                 InspectDraw(
                     live, parts, RehearseDraw(live, MemoryEntrants(), parts, BACKEND.clock, bytes), BACKEND.clock
                 ),
+                CouponDesk(records, BACKEND.stock, BACKEND.clock).manage(),
             ),
         ),
     ]

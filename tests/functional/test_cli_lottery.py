@@ -51,6 +51,7 @@ class Stand:
                     nothing,
                     InspectCampaign(campaigns, MemoryRefusals(), MemoryEntryCounts(), world.clock),
                     InspectDraw(live, world.draws, world.rehearser(), world.clock),
+                    nothing,
                 ),
             ),
             (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(operate, nothing, nothing)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_a_budget_bounds_how_many_there_are() -> None:
     ids=["draft", "too_early", "paused", "ended", "handed_out", "one_code_for_all"],
 )
 def test_a_campaign_that_gives_nothing_says_why(
-    changes: dict[str, object], now: int, expected: type[BrandDayError]
+    changes: dict[str, Any], now: int, expected: type[BrandDayError]
 ) -> None:
     backend = CouponBackend(coupons(**changes), now=now)
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from brandday.adapters import aws
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
-from brandday.config.settings import DeliverySettings, LotterySettings, RewardSettings, Settings
+from brandday.config.settings import CouponSettings, DeliverySettings, LotterySettings, RewardSettings, Settings
 from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from brandday.adapters.coupon_table import CouponTable
     from brandday.adapters.draw_table import DrawTable
     from brandday.adapters.entry_counts import EntryCountTable
     from brandday.adapters.entry_table import EntryTable
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from brandday.connectors.port import Tools
     from brandday.entrypoints.access_log import WriteLine
     from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.issue_rewards import CouponBook
     from brandday.usecases.issue_wins import IssueWins
+    from brandday.usecases.live_codes import LiveCodes
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -77,6 +80,18 @@ class _Tables:
 
         return DrawTable(self.client, self.settings.campaign_table)
 
+    @property
+    def coupons(self) -> CouponTable:
+        from brandday.adapters.coupon_table import CouponTable
+
+        return CouponTable(self.client, CouponSettings.from_env().coupon_table, self.settings.stock_table)
+
+    def codes(self, live: LiveCampaigns) -> LiveCodes:
+        """Return what tells codes apart, and knows the keys they are made with."""
+        from brandday.usecases.live_codes import LiveCodes
+
+        return LiveCodes(self.campaigns, self.coupons, live, self.stock, now_ms)
+
 
 class _Rewards(_Tables):
     """The same, the table of rewards among them, and what moves them."""
@@ -90,6 +105,12 @@ class _Rewards(_Tables):
         from brandday.adapters.reward_table import RewardTable
 
         return RewardTable(self.client, self.reward_settings.reward_table)
+
+    def coupon_book(self, live: LiveCampaigns) -> CouponBook:
+        """Return where coupons that were taken are written down."""
+        from brandday.usecases.issue_rewards import CouponBook
+
+        return CouponBook(self.coupons, self.codes(live).keys)
 
 
 def _secrets(tables: _Tables) -> Secrets:
@@ -195,6 +216,31 @@ def entries() -> Handler:
         list_entries=enter.list_entries,
         prove_entry=ProveEntry(enter.get, browse.draw, live, entrants, draws),
         grant_chances=GrantChances(lotteries, entrants, now_ms),
+    )
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+
+
+def coupons() -> Handler:
+    """Return the handler of shoppers' coupons."""
+    from brandday.adapters.qr_image import draw_qr
+    from brandday.entrypoints.coupons import ROUTES, CouponUseCases
+    from brandday.entrypoints.http import build_app
+    from brandday.usecases.list_coupons import ListCoupons
+    from brandday.usecases.manage_rewards import Owners
+    from brandday.usecases.show_coupon import ShowCoupon
+    from brandday.usecases.take_coupon import TakeCoupon
+    from brandday.usecases.validate_codes import ValidateCodes
+
+    tables = _Tables()
+    stored, stock, owner_of = tables.coupons, tables.stock, Owners(tables.campaigns.known_salt)
+    live = LiveCampaigns(tables.campaigns, now_ms)
+    codes = tables.codes(live)
+    use_cases = CouponUseCases(
+        take_coupon=TakeCoupon(live, stock, codes.keys, now_ms),
+        list_coupons=ListCoupons(stored, live, owner_of, now_ms),
+        validate_codes=ValidateCodes(codes, live, stock, owner_of, now_ms),
+        show_coupon=ShowCoupon(codes, owner_of),
+        draw_qr=draw_qr,
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
 
@@ -339,18 +385,22 @@ def stock_sweeper() -> Handler:
 
 def admin() -> Handler:
     """Return the handler of the operators' routes."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from brandday.adapters.clock import random_bytes
+    from brandday.adapters.coupon_job_table import CouponJobTable
     from brandday.connectors import CONNECTORS
-    from brandday.entrypoints import admin_draws
+    from brandday.entrypoints import admin_coupons, admin_draws
     from brandday.entrypoints.admin import ROUTES, AdminUseCases
     from brandday.entrypoints.http import build_app
     from brandday.usecases.check_destinations import CheckDestinations
+    from brandday.usecases.coupon_jobs import ManageCoupons
     from brandday.usecases.inspect_campaign import InspectCampaign
     from brandday.usecases.inspect_draw import InspectDraw
     from brandday.usecases.operate_campaign import OperateCampaign
     from brandday.usecases.rehearse_draw import RehearseDraw
 
-    tables = _Tables()
+    tables = _Rewards()
     live = LiveCampaigns(tables.campaigns, now_ms)
     check = CheckDestinations(CONNECTORS, _tools(tables))
     use_cases = AdminUseCases(
@@ -359,8 +409,18 @@ def admin() -> Handler:
         draws=InspectDraw(
             live, tables.draws, RehearseDraw(live, tables.entries, tables.draws, now_ms, random_bytes), now_ms
         ),
+        coupons=ManageCoupons(
+            campaigns=tables.campaigns,
+            coupons=tables.coupons,
+            jobs=CouponJobTable(tables.client, tables.settings.campaign_table, CouponSettings.from_env().coupon_table),
+            rewards=tables.rewards,
+            codes=tables.codes(live),
+            now=now_ms,
+            random_bytes=random_bytes,
+            each=ThreadPoolExecutor(REWARDS_AT_ONCE).map,
+        ),
     )
-    return build_app(ROUTES + admin_draws.ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+    return build_app(ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 
 def rewards() -> Handler:
@@ -424,7 +484,7 @@ def fulfilments() -> Handler:
         redrive_failed=operate.redrive_failed,
         rebuild=RebuildCampaign(
             live,
-            RebuildRewards(IssueRewards(live, stored, now_ms), tables.stock),
+            RebuildRewards(IssueRewards(live, stored, now_ms, book=tables.coupon_book(live)), tables.stock),
             RebuildWins(live, _issue_wins(tables, live), tables.entries),
         ),
         now=now_ms,
@@ -444,7 +504,8 @@ def reward_issuer() -> Handler:
 
     tables = _Rewards()
     pool = ThreadPoolExecutor(REWARDS_AT_ONCE)  # a batch may hold a thousand sales, and a client has ten connections
-    issue = IssueRewards(LiveCampaigns(tables.campaigns, now_ms), tables.rewards, now_ms, each=pool.map)
+    live = LiveCampaigns(tables.campaigns, now_ms)
+    issue = IssueRewards(live, tables.rewards, now_ms, each=pool.map, book=tables.coupon_book(live))
     return build_handler(issue, read_change, done="issued")
 
 

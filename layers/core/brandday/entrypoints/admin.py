@@ -30,6 +30,7 @@ from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.domain.trail import Change, TrailEntry
 from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route
+from brandday.usecases.coupon_jobs import ManageCoupons
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
     InspectCampaign,
@@ -52,6 +53,7 @@ class AdminUseCases:
     operate: OperateCampaign
     inspect: InspectCampaign
     draws: InspectDraw
+    coupons: ManageCoupons
 
 
 class CampaignDocument(RootModel[dict[str, Any]]):
