@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
-from brandday.config import flash_sale_file, lottery_file
+from brandday.config import coupon_file, flash_sale_file, lottery_file
 from brandday.config.campaign_file import ADVICE, CampaignFile
 from brandday.config.one_of import OneOf
 from brandday.config.problems import DocumentRefused, explain
@@ -23,6 +23,7 @@ class Mechanic(NamedTuple):
 MECHANICS: Mapping[str, Mechanic] = {
     "flash_sale": Mechanic(flash_sale_file.FlashSaleFile, flash_sale_file.declare),
     "lottery": Mechanic(lottery_file.LotteryFile, lottery_file.declare),
+    "coupon": Mechanic(coupon_file.CouponFile, coupon_file.declare),
 }
 
 _SHAPE = OneOf("mechanic", {name: mechanic.file for name, mechanic in MECHANICS.items()})
@@ -40,7 +41,7 @@ def parse_campaign(document: object) -> CampaignFile:
         # Through JSON text, because only there strict validation takes mappings for the parts.
         declared = AnyCampaignFile.model_validate_json(json.dumps(document)).root
     except ValidationError as error:
-        raise DocumentRefused(explain(error, _SHAPE, ADVICE)) from None
+        raise DocumentRefused(explain(error, _SHAPE, ADVICE | coupon_file.ADVICE)) from None
     if not isinstance(declared, CampaignFile):
         raise TypeError(f"{type(declared).__name__} is no campaign")
     return declared

@@ -156,6 +156,8 @@ class CouponTerms:
     """Minor units: what all coupons may cost together at most."""
     code: str | None = None
     prefix: str | None = None
+    shown: str | None = None
+    """The code or the prefix as it was declared, for people to read: DOUBLE11 is D0UB1E11 when it is folded."""
     reward: RewardTerms = field(default=ORDERED)
 
     @property
@@ -194,6 +196,7 @@ class CouponTerms:
             "issued_by": str(self.issued_by),
             "code": self.code,
             "prefix": self.prefix,
+            "shown": self.shown,
             "quantity": self.quantity,
             "per_shopper": self.per_shopper,
             "validity": {
@@ -252,6 +255,7 @@ class CouponTerms:
             budget=document["budget"],
             code=document["code"],
             prefix=document["prefix"],
+            shown=document["shown"],
             reward=RewardTerms.from_document(document["reward"]),
         )
 
