@@ -29,7 +29,19 @@ from brandday.domain.errors import (
     every_error,
 )
 from brandday.domain.messages import ENGLISH, VARIANTS
-from brandday.entrypoints import admin, admin_draws, campaigns, draws, entries, fulfilments, reservations, rewards
+from brandday.entrypoints import (
+    admin,
+    admin_coupons,
+    admin_draws,
+    campaigns,
+    coupons,
+    draws,
+    entries,
+    fulfilments,
+    redemptions,
+    reservations,
+    rewards,
+)
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
 from brandday.entrypoints.problem import CONTENT_TYPE
@@ -40,17 +52,20 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 TABLES: Final = {
     "CampaignsFunction": ("Campaigns", campaigns.ROUTES),
     "ReservationsFunction": ("Reservations", reservations.ROUTES),
-    "AdminFunction": ("Admin", admin.ROUTES + admin_draws.ROUTES),
+    "AdminFunction": ("Admin", admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES),
     "RewardsFunction": ("Rewards", rewards.ROUTES),
     "FulfilmentsFunction": ("Fulfilments", fulfilments.ROUTES),
     "EntriesFunction": ("Entries", entries.ROUTES),
     "DrawsFunction": ("Draws", draws.ROUTES),
+    "CouponsFunction": ("Coupons", coupons.ROUTES),
+    "RedemptionsFunction": ("Redemptions", redemptions.ROUTES),
 }
 """Which function serves which routes, by its name in template.yaml; and the heading they are documented under."""
 
 GATEWAY_STATUSES: Final = (401, 403, 429, 503)
 """What API Gateway answers by itself, in its own shape, before any function of ours is asked."""
 
+_OPERATORS: Final = {module.__name__ for module in (admin, admin_draws, admin_coupons)}
 _REFERENCE: Final = r"#/components/schemas/(\w+)"
 
 _DESCRIPTION: Final = """\
@@ -178,7 +193,7 @@ def _register(app: APIGatewayHttpResolver, route: Route, heading: str) -> None:
 def operation_id(route: Route) -> str:
     """The handler's name; operators' routes are told from the public ones of the same name."""
     name = route.handler.__name__
-    return f"admin_{name}" if route.handler.__module__ in (admin.__name__, admin_draws.__name__) else name
+    return f"admin_{name}" if route.handler.__module__ in _OPERATORS else name
 
 
 def _function_of(route: Route) -> Callable[..., Any]:

@@ -245,6 +245,27 @@ def coupons() -> Handler:
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
 
 
+def redemptions() -> Handler:
+    """Return the handler of what orders do with codes."""
+    from brandday.entrypoints.http import build_app
+    from brandday.entrypoints.redemptions import ROUTES, RedemptionUseCases
+    from brandday.usecases.manage_rewards import Owners
+    from brandday.usecases.redeem_coupons import RedeemCoupons
+
+    tables = _Tables()
+    live, owner_of = LiveCampaigns(tables.campaigns, now_ms), Owners(tables.campaigns.known_salt)
+    redeem = RedeemCoupons(tables.codes(live), live, tables.coupons, tables.stock, owner_of, now_ms)
+    use_cases = RedemptionUseCases(
+        redeem=redeem.redeem,
+        scan=redeem.redeem_scan,
+        get=redeem.get,
+        confirm=redeem.confirm,
+        release=redeem.release,
+        roll_back=redeem.roll_back,
+    )
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+
+
 def draws() -> Handler:
     """Return the handler of what lotteries publish."""
     from brandday.entrypoints.draws import ROUTES, DrawUseCases

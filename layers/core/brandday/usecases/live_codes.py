@@ -77,14 +77,18 @@ class LiveCodes:
         )
 
     def own(self, owner: str, coupon_id: str) -> CouponFacts | None:
-        """A shopper's own coupon with this id, also if it was taken a moment ago; None if there is no such one."""
+        """A shopper's own coupon with this id; None if there is no such one. One that was taken a moment ago is written
+        down first: who scans it has to find it.
+        """
         stored = self._coupons.load([coupon_id], consistent=False).get(coupon_id)
         if stored is not None:
             return stored.facts if stored.facts.owner == owner else None
         words, keys = self._look()
         if keys is None:
             return None
-        return next((one for one in self._just_taken(keys, words, owner) if one.id == coupon_id), None)
+        taken = [one for one in self._just_taken(keys, words, owner) if one.id == coupon_id]
+        self._coupons.put_facts(taken)
+        return taken[0] if taken else None
 
     def _written_down(self, taken: Iterable[CouponFacts], codes: Sequence[str]) -> dict[str, StoredCoupon]:
         """Those of the codes that are coupons just taken, by code. Their facts are written first, so that no

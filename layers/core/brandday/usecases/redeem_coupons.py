@@ -10,7 +10,7 @@ from brandday.domain.coupon_change import StoredCoupon
 from brandday.domain.coupon_code import coupon_id, show
 from brandday.domain.coupon_record import Part, PartStatus
 from brandday.domain.coupon_rules import Candidate, Use, why_not
-from brandday.domain.discount import price_order
+from brandday.domain.discount import Priced, price_order
 from brandday.domain.errors import (
     AllHeld,
     BrandDayError,
@@ -79,10 +79,14 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """The redemption as it stands; `replayed` if it had come to this before."""
+    """The redemption as it stands; `replayed` if it had come to this before.
+
+    `priced` is the order with its coupons, where the request has the order that they were priced for.
+    """
 
     redemption: Redemption
     replayed: bool = False
+    priced: Priced | None = None
 
 
 class RedeemCoupons:
@@ -187,7 +191,7 @@ class RedeemCoupons:
         outcome = self._drive(redeem(request), _Memory(known.values(), self._campaigns, self._now, use))
         match outcome:
             case Done(done, replayed):
-                return Redeemed(done, replayed)
+                return Redeemed(done, replayed, _priced_as(done, purchase.order, known.values()))
             case Closed(status):
                 raise RedemptionClosed(status=str(status))
             case KeyReused():
@@ -278,6 +282,14 @@ def _price(candidates: Sequence[Candidate], use: Use, order: Order, pointers: Ma
     for code, others in find_clashes(offers).items():
         raise _at(pointers[code], NotCombinable(clashes_with=tuple(map(show, others))))
     return {applied.code: applied.discount for applied in price_order(order, offers).applied}
+
+
+def _priced_as(done: Redemption, order: Order, known: Iterable[LiveCandidate]) -> Priced | None:
+    """The order with its coupons; None if it is not the one that the redemption was made for."""
+    priced = price_order(order, [one.candidate.offer for one in known])
+    stored = {part.code: part.discount for part in done.parts}
+    same = {applied.code: applied.discount for applied in priced.applied} == stored
+    return priced if same and done.parts[0].currency == order.currency else None
 
 
 def _at(pointer: str, refusal: BrandDayError) -> BrandDayError:

@@ -1,0 +1,217 @@
+"""The coupons' HTTP API in front of a world of fakes: campaigns of every kind, one shop, one till."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from brandday.adapters.qr_image import draw_qr
+from brandday.domain.campaign import Campaign
+from brandday.domain.code_words import words_of
+from brandday.domain.coupon import Benefit, BenefitKind, CodeKind, IssuedBy, Tier
+from brandday.domain.coupon_code import SECRET_BYTES, fold
+from brandday.domain.coupon_record import CouponFacts
+from brandday.domain.layout import shopper_name
+from brandday.entrypoints import coupons as coupon_routes
+from brandday.entrypoints.coupons import CouponUseCases
+from brandday.entrypoints.routes import Route
+from brandday.usecases.coupon_facts import facts_of, job_source
+from brandday.usecases.issue_rewards import CouponBook, IssueRewards
+from brandday.usecases.list_coupons import ListCoupons
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.live_codes import LiveCodes
+from brandday.usecases.manage_rewards import Owners
+from brandday.usecases.show_coupon import ShowCoupon
+from brandday.usecases.take_coupon import TakeCoupon
+from brandday.usecases.validate_codes import ValidateCodes
+from tests.events import http_event
+from tests.fakes.backend import OPENS, SALE, SALT, StreamingStock
+from tests.fakes.clock import SettableClock
+from tests.fakes.coupon_backend import KEYS, coupon_terms, coupons
+from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_coupons import MemoryCoupons
+from tests.fakes.memory_rewards import MemoryRewards
+from tests.http_client import Answered, Client
+
+TAKE = "/v1/campaigns/{campaign_id}/coupons"
+WALLET = "/v1/coupons"
+QR = "/v1/coupons/{coupon_id}/qr"
+VALIDATE = "/v1/validations"
+
+PERCENT = "percent-day"
+GIFTS = "gift-day"
+PARTNER = "partner-day"
+
+PERCENT_CODE = "SAVE-1O"
+"""A shared code, as somebody types it: folded it is SAVE10."""
+
+
+def taken() -> Campaign:
+    """Ten yuan off from a hundred on, which shoppers take."""
+    benefit = Benefit(BenefitKind.AMOUNT_OFF, (Tier(10_000, amount=1000), Tier(20_000, amount=2500)))
+    return coupons(coupon_terms(benefit=benefit, quantity=300, per_shopper=2))
+
+
+def shared() -> Campaign:
+    """12.5 % off, by a code that everybody has, a hundred times."""
+    terms = coupon_terms(
+        benefit=Benefit(BenefitKind.PERCENT_OFF, (Tier(0, basis_points=1250),), max_discount=5000),
+        code_kind=CodeKind.SHARED,
+        issued_by=IssuedBy.OPERATORS,
+        code=fold(PERCENT_CODE),
+        quantity=100,
+    )
+    return coupons(terms, id=PERCENT)
+
+
+def made() -> Campaign:
+    """A mug, from operators."""
+    terms = coupon_terms(
+        benefit=Benefit(BenefitKind.GIFT, (Tier(0),), gift="MUG", worth=1500), issued_by=IssuedBy.OPERATORS
+    )
+    return coupons(terms, id=GIFTS)
+
+
+def imported() -> Campaign:
+    """No shipping, by a partner's codes."""
+    terms = coupon_terms(
+        benefit=Benefit(BenefitKind.FREE_SHIPPING, (Tier(0),)),
+        code_kind=CodeKind.IMPORTED,
+        issued_by=IssuedBy.OPERATORS,
+        prefix=fold("TEAPAL"),
+    )
+    return coupons(terms, id=PARTNER)
+
+
+def cny(amount: int) -> dict[str, Any]:
+    """An amount on the wire."""
+    return {"amount": amount, "currency": "CNY"}
+
+
+def line(unit_price: int = 9_950, quantity: int = 2, sku: str = "HERO", **changes: Any) -> dict[str, Any]:
+    """A line of an order on the wire."""
+    return {"sku": sku, "quantity": quantity, "unit_price": cny(unit_price), **changes}
+
+
+def order(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """An order on the wire: two of something at 99.50 and 8.00 shipping, unless it is said otherwise."""
+    return {"currency": "CNY", "lines": list(lines or [line()]), "shipping": cny(800), "channel": "app", **changes}
+
+
+@dataclass
+class CouponApi:
+    """The functions of coupons over one world; every call is one of a cold environment."""
+
+    published: tuple[Campaign, ...] = field(default_factory=lambda: (taken(), shared(), made(), imported()))
+    clock: SettableClock = field(default_factory=lambda: SettableClock(OPENS))
+    stock: StreamingStock = field(default_factory=StreamingStock)
+    lines: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.campaigns = MemoryCampaigns(MemorySummaries(), salt=SALT, secret=bytes(range(SECRET_BYTES)))
+        self.coupons = MemoryCoupons(self.stock)
+        self.rewards = MemoryRewards()
+        for campaign in self.published:
+            self.put(campaign)
+
+    def put(self, campaign: Campaign) -> None:
+        """Let a campaign be as it is given."""
+        self.campaigns.campaigns[campaign.id] = campaign
+        self.campaigns.known_words |= {(word.kind, word.text): word for word in words_of(campaign)}
+
+    def change(self, campaign_id: str, **changes: Any) -> None:
+        """Change fields of a campaign."""
+        self.put(replace(self.campaigns.campaigns[campaign_id], **changes))
+
+    def issue(self, campaign_id: str, owner: str | None = None, *, code: str | None = None) -> CouponFacts:
+        """Let an operator make a coupon, for a shopper or for whoever has its code."""
+        name = None if owner is None else shopper_name(SALT, owner)
+        source = job_source("test", len(self.coupons.facts))
+        campaign = self.campaigns.campaigns[campaign_id]
+        facts = facts_of(KEYS, campaign, source, self.clock(), owner=name, code=None if code is None else fold(code))
+        self.coupons.put_facts([facts])
+        return facts
+
+    def follow(self) -> None:
+        """Let the reader of the stock's stream write down what was taken."""
+        live = self.live()
+        book = CouponBook(self.coupons, self.codes(live).keys)
+        IssueRewards(live, self.rewards, self.clock, book=book)(self.stock.stream)
+
+    # --- asking ---
+
+    def take(self, shopper: str = "shopper-1", key: str | None = "key-1", **changes: Any) -> Answered:
+        """Take a coupon."""
+        return self.call("POST", TAKE, shopper=shopper, key=key, **changes)
+
+    def wallet(self, shopper: str = "shopper-1", **changes: Any) -> Answered:
+        """List one's own coupons."""
+        return self.call("GET", WALLET, shopper=shopper, **changes)
+
+    def qr(self, coupon_id: str, shopper: str = "shopper-1", **changes: Any) -> Answered:
+        """Show a coupon as a QR code."""
+        return self.call("GET", QR, shopper=shopper, coupon_id=coupon_id, **changes)
+
+    def validate(self, *codes: str, shopper: str = "shopper-1", **changes: Any) -> Answered:
+        """Check codes against a cart."""
+        body = {"codes": list(codes), "order": changes.pop("order", order())}
+        return self.call("POST", VALIDATE, **{"shopper": shopper, "key": None, "body": body, **changes})
+
+    def call(
+        self,
+        method: str,
+        route: str,
+        *,
+        shopper: str = "shopper-1",
+        scope: str = "shopper",
+        key: str | None = "key-1",
+        body: object = None,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str | None] | None = None,
+        claims: dict[str, str | None] | None = None,
+        **path: str,
+    ) -> Answered:
+        """Ask like API Gateway would; `path` are the ids in the route, the campaign's among them if not said."""
+        event = http_event(
+            "reserve_units",
+            body=body,
+            headers={"idempotency-key": key, **(headers or {})},
+            claims={"sub": shopper, "scope": scope, "channel": "web", **(claims or {})},
+        )
+        names = {"campaign_id": SALE, **path}
+        raw_path = route.format(**names)
+        event |= {"routeKey": f"{method} {route}", "rawPath": raw_path}
+        event["pathParameters"] = {name: value for name, value in names.items() if f"{{{name}}}" in route}
+        event["requestContext"]["http"] |= {"method": method, "path": raw_path}
+        event["requestContext"]["routeKey"] = event["routeKey"]
+        event["queryStringParameters"] = query or {}
+        if body is None:
+            event["body"] = None
+        routes, use_cases = self._function_of(route)
+        return Client(routes, use_cases, self.lines).send(event)
+
+    # --- cold environments ---
+
+    def live(self) -> LiveCampaigns:
+        """What an environment knows of campaigns."""
+        return LiveCampaigns(self.campaigns, self.clock)
+
+    def codes(self, live: LiveCampaigns) -> LiveCodes:
+        """What an environment knows of codes."""
+        return LiveCodes(self.campaigns, self.coupons, live, self.stock, self.clock)
+
+    def coupon_use_cases(self) -> CouponUseCases:
+        """A cold environment of CouponsFunction."""
+        live, owner_of = self.live(), Owners(self.campaigns.known_salt)
+        codes = self.codes(live)
+        return CouponUseCases(
+            take_coupon=TakeCoupon(live, self.stock, codes.keys, self.clock),
+            list_coupons=ListCoupons(self.coupons, live, owner_of, self.clock),
+            validate_codes=ValidateCodes(codes, live, self.stock, owner_of, self.clock),
+            show_coupon=ShowCoupon(codes, owner_of),
+            draw_qr=draw_qr,
+        )
+
+    def _function_of(self, route: str) -> tuple[tuple[Route, ...], object]:
+        del route
+        return coupon_routes.ROUTES, self.coupon_use_cases()
