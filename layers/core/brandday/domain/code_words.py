@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Self
 
 from brandday.domain.campaign import Campaign
@@ -39,7 +40,7 @@ class CodeWord:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CodeWords:
     """All words of published campaigns: folded shared code -> campaign id, folded prefix -> campaign id, and the
     campaigns in which shoppers take coupons -> until when a coupon of theirs can be used (epoch ms).
@@ -61,8 +62,11 @@ class CodeWords:
 
     def imported(self, folded: str) -> str | None:
         """The campaign whose prefix a code begins with, the longest one counting; None if there is none."""
-        lengths = sorted({len(prefix) for prefix in self.prefixes}, reverse=True)
-        return next((of for at in lengths if (of := self.prefixes.get(folded[:at])) is not None), None)
+        return next((of for at in self._lengths if (of := self.prefixes.get(folded[:at])) is not None), None)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return sorted({len(prefix) for prefix in self.prefixes}, reverse=True)
 
 
 def words_of(campaign: Campaign) -> tuple[CodeWord, ...]:

@@ -15,7 +15,6 @@ one of those in 2**65 divided by the number of coupons hits.
 from __future__ import annotations
 
 import hmac
-import unicodedata
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -35,6 +34,7 @@ ID_PREFIX = "cpn_"
 _ID_BYTES = 15
 
 _FOLDED = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+_PLAIN = {ord(plain) + 0xFEE0: plain for plain in map(chr, range(ord("!"), ord("~") + 1))} | {0x3000: " "}
 _IN_ALPHABET = frozenset(ALPHABET)
 
 
@@ -64,9 +64,8 @@ def fold(text: str) -> str:
 
     Letters and digits of full width, as East Asian keyboards write them, count as the plain ones.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return text.upper().translate(_FOLDED)
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    return plain.upper().translate(_FOLDED)
 
 
 def show(code: str) -> str:
