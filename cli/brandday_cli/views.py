@@ -13,6 +13,7 @@ from rich.text import Text
 
 from brandday.domain.currency import format_money
 from brandday.domain.money import Money
+from brandday_cli.coupon_terms_view import add_coupon_terms, coupon_table
 
 _STATE_STYLES = {
     "draft": "cyan",
@@ -69,18 +70,18 @@ def render_list(campaigns: Sequence[Mapping[str, Any]]) -> RenderableType:
 def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) -> RenderableType:
     """One campaign: its terms, and how the stock of each SKU, or prize, stands."""
     document, zone = campaign["document"], campaign["time_zone"]
-    is_lottery = document["mechanic"] == "lottery"
+    mechanic = document["mechanic"]
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column()
     facts.add_row("state", state_text(campaign["state"]))
     facts.add_row(
-        "lottery" if is_lottery else "sale",
+        _WORDS[mechanic],
         f"{local_time(campaign['starts_at'], zone)} to {local_time(campaign['ends_at'], zone)}  {zone}",
     )
     facts.add_row("open to", _audience(document))
-    (_add_lottery if is_lottery else _add_sale)(facts, document)
-    _add_fulfilment(facts, document["fulfilment"], sells_orders=not is_lottery)
+    _ADD_TERMS[mechanic](facts, document)
+    _add_fulfilment(facts, document["fulfilment"], sells_orders=mechanic == "flash_sale")
     facts.add_row("version", _version(campaign))
     for restock in campaign["restocks"]:
         done = "" if restock["done"] else "  (not finished: run the same restock again)"
@@ -94,7 +95,7 @@ def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) 
     if campaign["lottery"] is not None:
         _add_promises(facts, campaign["lottery"], zone)
     heading = Text.assemble((campaign["id"], "bold"), "  ", title_text(campaign["title"]))
-    stock = (_prize_table if is_lottery else _stock_table)(document, statistics)
+    stock = _STOCK_TABLES[mechanic](document, statistics)
     return Group(Panel(facts, title=heading, title_align="left", expand=False), stock)
 
 
@@ -315,3 +316,8 @@ def _value(value: Any) -> str:
             return ", ".join(map(str, value))
         case _:
             return str(value)
+
+
+_WORDS = {"flash_sale": "sale", "lottery": "lottery", "coupon": "coupons"}
+_ADD_TERMS = {"flash_sale": _add_sale, "lottery": _add_lottery, "coupon": add_coupon_terms}
+_STOCK_TABLES = {"flash_sale": _stock_table, "lottery": _prize_table, "coupon": coupon_table}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_va
 from brandday.config.campaign_file import SKU_ID
 from brandday.config.fulfilment_part import ValuePart
 from brandday.config.parts import MoneyPart, Part, refuse
-from brandday.domain.coupon import BASIS_POINTS, Benefit, BenefitKind, Tier
+from brandday.domain.coupon import BASIS_POINTS, Benefit, BenefitKind, Tier, write_percent
 
 MAX_TIERS = 10
 _LONGEST_PERCENT = 20
@@ -36,12 +36,6 @@ def _percent(value: object) -> str:
     if points != int(points):
         raise refuse("too_precise", f"is {exact} %; two digits behind the point are as exact as it gets")
     return write_percent(int(points))
-
-
-def write_percent(basis_points: int) -> str:
-    """A percentage as people write it: 1250 is 12.5."""
-    whole, rest = divmod(basis_points, _POINTS_PER_PERCENT)
-    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
 
 
 def _points(percent: str) -> int:

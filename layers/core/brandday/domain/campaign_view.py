@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from brandday.domain.campaign import Campaign, State
+from brandday.domain.coupon import CouponTerms
 from brandday.domain.lottery import Beacon, Compliance, Lottery, Mode, Prize
 
 
@@ -55,16 +56,29 @@ class LotteryView:
 
 
 @dataclass(frozen=True, slots=True)
+class CouponView:
+    """What a campaign page says of coupons. `left` are those (or the uses of a shared code) that nobody has.
+
+    Both are None where operators hand them out: nobody can take one here.
+    """
+
+    terms: CouponTerms
+    availability: Availability | None
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignView:
     """A campaign, its state at the moment of looking, and the availability of each SKU by its id.
 
-    `lottery` is None for what is not one.
+    `lottery` and `coupon` are None for what is not one.
     """
 
     campaign: Campaign
     state: State
     availability: Mapping[str, Availability]
     lottery: LotteryView | None = None
+    coupon: CouponView | None = None
 
 
 @dataclass(frozen=True, slots=True)

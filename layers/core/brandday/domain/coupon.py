@@ -260,6 +260,12 @@ class CouponTerms:
         )
 
 
+def write_percent(basis_points: int) -> str:
+    """A percentage as people write it: 1250 is 12.5."""
+    whole, rest = divmod(basis_points, BASIS_POINTS // 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
+
+
 def pool_price(terms: CouponTerms) -> Money:
     """What taking a coupon costs: nothing, in the campaign's currency."""
     return Money(0, terms.currency)

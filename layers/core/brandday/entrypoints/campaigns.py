@@ -13,6 +13,7 @@ from brandday.domain.fulfilment import RewardKind, RewardTerms
 from brandday.domain.lottery import AtOnce, Draw, Mode, Moments, ReleasePlan, Rounds
 from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
+from brandday.entrypoints.coupon_terms import CouponTermsBody
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
 
@@ -222,19 +223,20 @@ class CampaignFields(BaseModel):
     channels: list[str]
     eligibility: EligibilityBody
     limit_per_shopper: Annotated[
-        int | None, Field(description="Units one shopper may have in this campaign; null for lotteries.")
+        int | None, Field(description="Units one shopper may have in this campaign; null for lotteries and coupons.")
     ]
     hold_seconds: Annotated[
-        int | None, Field(description="How long a reservation is held for payment; null for lotteries.")
+        int | None, Field(description="How long a reservation is held for payment; null for lotteries and coupons.")
     ]
     extend_seconds: Annotated[
-        int | None, Field(description="How much longer, once, when payment begins; null for lotteries.")
+        int | None, Field(description="How much longer, once, when payment begins; null for lotteries and coupons.")
     ]
     claim_until: Annotated[
         str | None, Field(description="Until when winners of physical rewards can say where to send them.")
     ]
-    skus: Annotated[list[SkuBody], Field(description="What is on sale; empty for lotteries.")]
+    skus: Annotated[list[SkuBody], Field(description="What is on sale; empty for lotteries and coupons.")]
     lottery: Annotated[LotteryBody | None, Field(description="What is to be won; null for what is no lottery.")]
+    coupon: Annotated[CouponTermsBody | None, Field(description="What coupons give; null for what has none.")]
 
 
 class CampaignBody(CampaignFields, Output):
@@ -272,7 +274,7 @@ def get_health(_: CampaignUseCases, __: Request[None]) -> Answer:
 
 def _fields(view: CampaignView) -> CampaignFields:
     campaign = view.campaign
-    is_sale = view.lottery is None
+    is_sale = view.lottery is None and view.coupon is None
     return CampaignFields(
         id=campaign.id,
         title=dict(campaign.title),
@@ -293,6 +295,7 @@ def _fields(view: CampaignView) -> CampaignFields:
         claim_until=to_rfc3339_or_none(campaign.fulfilment.claim_until),
         skus=[SkuBody.of(sku, view.availability[sku.sku]) for sku in campaign.skus] if is_sale else [],
         lottery=None if view.lottery is None else LotteryBody.of(view.lottery),
+        coupon=None if view.coupon is None else CouponTermsBody.of(view.coupon),
     )
 
 

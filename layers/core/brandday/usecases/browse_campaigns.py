@@ -1,4 +1,4 @@
-"""What the public sees of campaigns: schedule, prices or prizes, what lotteries have promised, and what is left."""
+"""What the public sees of campaigns: schedule, what is sold, won or given on which terms, and what is left."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,14 @@ from brandday.domain.campaign_view import (
     Availability,
     BeaconView,
     CampaignView,
+    CouponView,
     DrawView,
     LotteryView,
     PrizeView,
     RulesView,
     TableView,
 )
+from brandday.domain.coupon import POOL, CodeKind, CouponTerms
 from brandday.domain.draw import SEAL_AFTER_MS
 from brandday.domain.errors import CampaignNotFound, WrongMechanic
 from brandday.domain.lottery import ALGORITHM, Lottery, PrizeTable, table_at
@@ -84,7 +86,8 @@ class BrowseCampaigns:
         lottery = None
         if campaign.lottery is not None and campaign.luck is not None:
             lottery = _lottery_view(campaign.lottery, campaign.luck, availability, now)
-        return CampaignView(campaign, campaign.state_at(now), availability, lottery)
+        coupon = None if campaign.coupon is None else _coupon_view(live, campaign.coupon, availability[POOL])
+        return CampaignView(campaign, campaign.state_at(now), availability, lottery, coupon)
 
     def rules(self, campaign_id: str) -> RulesView:
         """Return what a published lottery has to make public; CampaignNotFound, or WrongMechanic if it is none."""
@@ -154,6 +157,12 @@ def _lottery_view(lottery: Lottery, luck: LotteryState, availability: dict[str, 
         table=_table_view(table, lottery, luck),
         next_table=None if newest is table else _table_view(newest, lottery, luck),
     )
+
+
+def _coupon_view(live: LiveCampaign, terms: CouponTerms, availability: Availability) -> CouponView:
+    if terms.code_kind is not CodeKind.SHARED and not terms.is_taken:
+        return CouponView(terms, None, None)
+    return CouponView(terms, availability, live.summary.free(live.layout.slots[POOL], live.total(POOL)))
 
 
 def _table_view(table: PrizeTable, lottery: Lottery, luck: LotteryState) -> TableView:

@@ -151,8 +151,8 @@ class ManageReservation:
             live = self._campaigns.get(campaign_id)
         except CampaignNotFound:
             raise ReservationNotFound from None
-        if ref.shard >= live.layout.shards:
-            raise ReservationNotFound
+        if ref.shard >= live.layout.shards or live.campaign.coupon is not None:
+            raise ReservationNotFound  # what is claimed of coupons belongs to a coupon or a redemption
         if owner is not None and live.layout.name_of(owner.id) != ref.name:
             raise ReservationNotFound
         return live, ref
