@@ -29,7 +29,7 @@ lint: $(INSTALLED) ## format, lint, types, import contracts, template, API docum
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml infra/*.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 	@$(BIN)/python tools/openapi.py --check
 

@@ -136,7 +136,7 @@ class AwsBackend:
     def hold_expiry(self) -> Handler:
         """A cold environment of HoldExpiryFunction."""
         expire = ExpireHolds(self._live(), self.stock, self._hold_queue(), self.clock)
-        return on_hold_due.build_handler(expire, write=self.lines.append)
+        return on_hold_due.build_handler(expire, lambda _: None, write=self.lines.append)
 
     def stock_sweeper(self) -> Handler:
         """A cold environment of StockSweeperFunction."""

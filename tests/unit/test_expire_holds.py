@@ -83,7 +83,7 @@ def test_a_reminder_that_comes_early_is_sent_again_until_the_hold_lapses() -> No
 
 def test_in_one_batch_each_shard_is_looked_at_once() -> None:
     backend = Backend(sale(sku(stock=60), shards=2))
-    expire = build_handler(backend.expirer(), write=lambda _: None)
+    expire = build_handler(backend.expirer(), lambda _: None, write=lambda _: None)
     for number in range(10):
         backend.environment().reserve(f"shopper-{number}")
     backend.clock.now = OPENS + HOLD_MS
@@ -98,7 +98,7 @@ def test_in_one_batch_each_shard_is_looked_at_once() -> None:
 
 def test_a_shard_is_looked_at_again_in_the_next_batch() -> None:
     backend = Backend(sale(sku(stock=2)))
-    expire = build_handler(backend.expirer(), write=lambda _: None)
+    expire = build_handler(backend.expirer(), lambda _: None, write=lambda _: None)
     backend.environment().reserve("ann")
     backend.clock.now = OPENS + HOLD_MS
     expire(queue_event((SALE, 0, OPENS + HOLD_MS)), None)
@@ -108,6 +108,16 @@ def test_a_shard_is_looked_at_again_in_the_next_batch() -> None:
     expire(queue_event((SALE, 0, OPENS + HOLD_MS)), None)
 
     assert backend.counts() == (2, 0, 0)
+
+
+def test_how_late_the_latest_reminder_of_a_batch_was_is_measured() -> None:
+    backend, lags = Backend(sale(sku(stock=60), shards=2)), list[int]()
+    expire = build_handler(backend.expirer(), lags.append, write=lambda _: None)
+    backend.clock.now = OPENS + HOLD_MS + 700
+    expire(queue_event((SALE, 0, OPENS + HOLD_MS), (SALE, 1, OPENS + HOLD_MS + 500)), None)
+    assert lags == [700]
+    expire(queue_event((SALE, 0, backend.clock() + 60_000)), None)
+    assert lags == [700], "nothing was due"
 
 
 def test_more_lapsed_holds_than_one_write_can_change_are_all_given_back() -> None:
@@ -129,7 +139,7 @@ def test_more_lapsed_holds_than_one_write_can_change_are_all_given_back() -> Non
 
 def test_only_the_messages_that_failed_come_again() -> None:
     backend = Backend(sale(sku(stock=2), shards=2))
-    expire = build_handler(backend.expirer(), write=lambda _: None)
+    expire = build_handler(backend.expirer(), lambda _: None, write=lambda _: None)
     for home in (0, 1):
         backend.environment().reserve(backend.shopper_at(home))
     backend.clock.now = OPENS + HOLD_MS

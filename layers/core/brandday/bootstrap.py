@@ -355,34 +355,38 @@ def draw_holder() -> Handler:
 def stock_projector() -> Handler:
     """Return the handler of StockTable's stream."""
     from brandday.adapters.hold_queue import HoldQueue
+    from brandday.adapters.metrics import count
     from brandday.adapters.stock_stream import read_change
     from brandday.adapters.summary_table import SummaryTable
     from brandday.entrypoints.on_stock_changed import build_handler
     from brandday.usecases.keep_summary import KeepSummary
+    from brandday.usecases.measure_stock import MeasureStock
     from brandday.usecases.project_stock import ProjectStock
 
     tables = _Tables()
     timeout = tables.settings.database_timeout_ms
-    return build_handler(
-        ProjectStock(
-            LiveCampaigns(tables.campaigns, now_ms),
-            KeepSummary(SummaryTable(tables.client, tables.settings.campaign_table), now_ms),
-            HoldQueue(aws.sqs_client(timeout), tables.settings.hold_queue_url),
-            now_ms,
-        ),
-        read_change,
+    project = ProjectStock(
+        LiveCampaigns(tables.campaigns, now_ms),
+        KeepSummary(SummaryTable(tables.client, tables.settings.campaign_table), now_ms),
+        HoldQueue(aws.sqs_client(timeout), tables.settings.hold_queue_url),
+        now_ms,
     )
+    return build_handler(MeasureStock(project, count), read_change)
 
 
 def hold_expiry() -> Handler:
     """Return the handler of HoldQueue."""
+    from functools import partial
+
     from brandday.adapters.hold_queue import HoldQueue
+    from brandday.adapters.metrics import milliseconds
     from brandday.entrypoints.on_hold_due import build_handler
     from brandday.usecases.expire_holds import ExpireHolds
 
     tables = _Tables()
     queue = HoldQueue(aws.sqs_client(tables.settings.database_timeout_ms), tables.settings.hold_queue_url)
-    return build_handler(ExpireHolds(LiveCampaigns(tables.campaigns, now_ms), tables.stock, queue, now_ms))
+    expire = ExpireHolds(LiveCampaigns(tables.campaigns, now_ms), tables.stock, queue, now_ms)
+    return build_handler(expire, partial(milliseconds, "HoldExpiryLag"))
 
 
 def stock_sweeper() -> Handler:

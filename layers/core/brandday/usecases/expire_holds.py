@@ -21,17 +21,21 @@ class ExpireHolds:
         """Forget which shards were looked at: within a batch each is looked at once."""
         self._looked.clear()
 
-    def __call__(self, campaign_id: str, shard: int, due: int) -> None:
-        """Expire what is due in a shard; a reminder that came early (queues delay 15 minutes at most) is sent again."""
+    def __call__(self, campaign_id: str, shard: int, due: int) -> int | None:
+        """Expire what is due in a shard; a reminder that came early (queues delay 15 minutes at most) is sent again.
+
+        Returns by how many milliseconds the look came late, or None if there was nothing to look at.
+        """
         now = self._now()
         if due > now:
             self._queue.send([(campaign_id, shard, due)], now)
-            return
+            return None
         if self._looked.get((campaign_id, shard), 0) >= due:
-            return
+            return None
         try:
             terms = self._campaigns.get(campaign_id).terms
         except CampaignNotFound:
-            return
+            return None
         drive(expire(shard, terms, now), self._stock, campaign_id)
         self._looked[campaign_id, shard] = now
+        return now - due
