@@ -55,7 +55,9 @@ class ValidityPart(Part):
     days: int | None = Field(
         default=None, ge=0, le=MAX_DAYS, description="For so many times 24 hours once it is issued."
     )
-    end_of_day: bool = Field(default=False, description="And on, to the end of that day in `time_zone`.")
+    end_of_day: bool = Field(
+        default=False, validate_default=True, description="And on, to the end of that day in `time_zone`."
+    )
 
     @field_validator("end_of_day")
     @classmethod
