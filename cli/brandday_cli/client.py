@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +21,8 @@ LONGEST_WAIT_SECONDS = 5.0
 FULFILMENTS_PAGE = 100
 """Rewards asked for at once."""
 
+JOB_NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+
 _BUSY = (429, 503)
 
 _ADVICE = {
@@ -36,6 +38,8 @@ _ADVICE = {
     "reward_not_waiting": "Somebody or something was faster. Look with `brandday fulfilment REWARD`.",
     "receipt_not_ready": "Receipts are published once the list is sealed, those of draws once it is drawn.",
     "wrong_mechanic": "Only lotteries have draws, winners and receipts.",
+    "coupons_exceeded": "See what there is with `brandday coupons usage ID`.",
+    "coupon_job_conflict": "Choose another name with --job; the same one only goes on with the same file and number.",
     "queue_not_found": "The queues are holds, fulfilments and stream.",
     "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
 }
@@ -225,6 +229,44 @@ class AdminClient:
             if after is None:
                 return
 
+    def start_coupon_job(self, campaign_id: str, job: str, kind: str, size: int, digest: str) -> dict[str, Any]:
+        """Create a job that makes coupons, or find the one that was created before."""
+        body = {"job": job, "kind": kind, "size": size, "digest": digest}
+        return self._call("POST", _path(campaign_id, "coupon-jobs"), json=body)
+
+    def coupon_batch(
+        self, campaign_id: str, job: str, start: int, shoppers: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The coupons of a job from a number on, 500 at most; they are made if they are not there."""
+        body = {"from": start} | ({} if shoppers is None else {"shoppers": list(shoppers)})
+        coupons: list[dict[str, Any]] = self._call("POST", _job_path(campaign_id, job, "batches"), json=body)["coupons"]
+        return coupons
+
+    def coupon_rows(self, campaign_id: str, job: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Take in lines of a partner's file, 500 at most; what became of each."""
+        taken: list[dict[str, Any]] = self._call(
+            "POST", _job_path(campaign_id, job, "rows"), json={"rows": list(rows)}
+        )["rows"]
+        return taken
+
+    def coupon_pages(self, campaign_id: str, part: int) -> Iterator[dict[str, Any]]:
+        """All that is stored of a campaign's coupons in one of 16 parts, page by page as they are asked for."""
+        after: str | None = None
+        while True:
+            query = {"part": str(part)} | ({"after": after} if after else {})
+            page = self._call("GET", _path(campaign_id, "coupons"), query=query)
+            yield page
+            after = page["next"]
+            if after is None:
+                return
+
+    def disable_coupons(self, campaign_id: str, codes: Sequence[str]) -> list[str]:
+        """Disable coupons, 500 codes at most; what became of each."""
+        results: list[str] = self._call("POST", _path(campaign_id, "coupons", "disable"), json={"codes": list(codes)})[
+            "results"
+        ]
+        return results
+
     def _call(
         self,
         method: str,
@@ -279,6 +321,16 @@ class AdminClient:
 def _path(campaign_id: str, *rest: str) -> str:
     _check_campaign_id(campaign_id)
     return "/".join(["v1/admin/campaigns", campaign_id, *rest])
+
+
+def _job_path(campaign_id: str, job: str, what: str) -> str:
+    if not re.fullmatch(JOB_NAME, job):
+        raise CommandFailed(
+            f"{job!r} cannot be the name of a job",
+            exit_code=ExitCode.USAGE,
+            advice="Use up to 40 lower-case letters, digits and hyphens.",
+        )
+    return _path(campaign_id, "coupon-jobs", job, what)
 
 
 def _public_path(campaign_id: str, *rest: str) -> str:

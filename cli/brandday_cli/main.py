@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from brandday_cli import apply as applying
-from brandday_cli import views
+from brandday_cli import coupons, views
 from brandday_cli.audit import audit
 from brandday_cli.console import ask, done, out, print_failure, print_json
 from brandday_cli.failures import CommandFailed
@@ -196,6 +196,7 @@ app.command()(fulfilments)
 app.command()(fulfilment)
 app.command()(approve)
 app.command()(redrive)
+app.add_typer(coupons.app, name="coupons")
 
 
 @app.command()

@@ -37,7 +37,7 @@ class CouponJobInput(Input):
     """A job that makes coupons; the same content under the same name creates it once."""
 
     job: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="The operator's own name of it.")]
-    kind: JobKind
+    kind: Annotated[JobKind, Field(strict=False)]
     size: Annotated[
         int, Field(ge=1, le=MAX_JOB, description="How many coupons; of an import, one more than its file has lines.")
     ]
@@ -283,7 +283,7 @@ def list_coupons(use_cases: AdminUseCases, request: Request[None]) -> Answer:
     """200 with a page of everything that is stored, in one of 16 parts; a moment old at most."""
     part, after = request.query.get("part", ""), request.query.get("after")
     if not (part.isascii() and part.isdecimal() and len(part) < 3 and int(part) < CAMPAIGN_PARTS):
-        raise wrong_query("part", "too_large")
+        raise wrong_query("part", "too_large", max=CAMPAIGN_PARTS - 1)
     if after is not None and not CURSOR.fullmatch(after):
         raise wrong_query("after", "not_a_cursor")
     try:
