@@ -17,7 +17,14 @@ from tests.http_client import LambdaContext, openapi
 
 type StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
-CLAIMS = {"sub": "shopper-1", "channel": "web", "tier": "gold", "region": "CN-SH", "new_customer": "false"}
+CLAIMS = {
+    "sub": "shopper-1",
+    "channel": "web",
+    "tier": "gold",
+    "region": "CN-SH",
+    "new_customer": "false",
+    "store": "hangzhou-1",
+}
 
 
 class Gateway:

@@ -12,8 +12,11 @@ from brandday.domain.coupon import Benefit, BenefitKind, CodeKind, IssuedBy, Tie
 from brandday.domain.coupon_code import SECRET_BYTES, fold
 from brandday.domain.coupon_record import CouponFacts
 from brandday.domain.layout import shopper_name
+from brandday.domain.qr_content import write_content
 from brandday.entrypoints import coupons as coupon_routes
+from brandday.entrypoints import redemptions as redemption_routes
 from brandday.entrypoints.coupons import CouponUseCases
+from brandday.entrypoints.redemptions import RedemptionUseCases
 from brandday.entrypoints.routes import Route
 from brandday.usecases.coupon_facts import facts_of, job_source
 from brandday.usecases.issue_rewards import CouponBook, IssueRewards
@@ -21,6 +24,7 @@ from brandday.usecases.list_coupons import ListCoupons
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_codes import LiveCodes
 from brandday.usecases.manage_rewards import Owners
+from brandday.usecases.redeem_coupons import RedeemCoupons
 from brandday.usecases.show_coupon import ShowCoupon
 from brandday.usecases.take_coupon import TakeCoupon
 from brandday.usecases.validate_codes import ValidateCodes
@@ -37,6 +41,11 @@ TAKE = "/v1/campaigns/{campaign_id}/coupons"
 WALLET = "/v1/coupons"
 QR = "/v1/coupons/{coupon_id}/qr"
 VALIDATE = "/v1/validations"
+REDEEM = "/v1/redemptions"
+REDEMPTION = "/v1/redemptions/{redemption_id}"
+CONFIRM = "/v1/redemptions/{redemption_id}/confirm"
+ROLL_BACK = "/v1/redemptions/{redemption_id}/rollback"
+SCAN = "/v1/scans"
 
 PERCENT = "percent-day"
 GIFTS = "gift-day"
@@ -157,6 +166,31 @@ class CouponApi:
         body = {"codes": list(codes), "order": changes.pop("order", order())}
         return self.call("POST", VALIDATE, **{"shopper": shopper, "key": None, "body": body, **changes})
 
+    def redeem(self, *codes: str, order_id: str = "SO-1", **changes: Any) -> Answered:
+        """Redeem the codes of an order of shopper-1 at once, as the shop, unless it is said otherwise."""
+        body = {"order_id": order_id, "codes": list(codes), "order": order(), "shopper": {"id": "shopper-1"}}
+        names = ("order", "shopper", "lock")
+        body |= {name: changes.pop(name) for name in names if name in changes}
+        return self.as_shop("POST", REDEEM, **{"key": f"key of {order_id}", "body": body, **changes})
+
+    def lock(self, *codes: str, order_id: str = "SO-1", **changes: Any) -> Answered:
+        """Only set them aside."""
+        return self.redeem(*codes, order_id=order_id, **{"lock": True, **changes})
+
+    def as_shop(self, method: str, route: str, **changes: Any) -> Answered:
+        """Ask as the shop's backend."""
+        return self.call(method, route, **{"shopper": "the-shop", "scope": "orders", **changes})
+
+    def scan(self, content: str, purchase: str = "P-1", store: str | None = "hangzhou-1", **changes: Any) -> Answered:
+        """Redeem over the counter."""
+        body = {"content": content, "order_id": purchase, "order": changes.pop("order", order())}
+        asked = {"shopper": "till-7", "scope": "store", "key": f"key of {purchase}", "body": body, **changes}
+        return self.call("POST", SCAN, claims={"store": store}, **asked)
+
+    def content(self, facts: CouponFacts) -> str:
+        """What a coupon's QR code says."""
+        return write_content(KEYS, facts.code)
+
     def call(
         self,
         method: str,
@@ -212,6 +246,20 @@ class CouponApi:
             draw_qr=draw_qr,
         )
 
+    def redemption_use_cases(self) -> RedemptionUseCases:
+        """A cold environment of RedemptionsFunction."""
+        live, owner_of = self.live(), Owners(self.campaigns.known_salt)
+        redeem = RedeemCoupons(self.codes(live), live, self.coupons, self.stock, owner_of, self.clock)
+        return RedemptionUseCases(
+            redeem=redeem.redeem,
+            scan=redeem.redeem_scan,
+            get=redeem.get,
+            confirm=redeem.confirm,
+            release=redeem.release,
+            roll_back=redeem.roll_back,
+        )
+
     def _function_of(self, route: str) -> tuple[tuple[Route, ...], object]:
-        del route
+        if route in {each.path for each in redemption_routes.ROUTES}:
+            return redemption_routes.ROUTES, self.redemption_use_cases()
         return coupon_routes.ROUTES, self.coupon_use_cases()

@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from brandday.domain.coupon import IssuedBy
+from brandday.domain.coupon_job import JobKind
 from brandday.domain.fulfilment import RewardKind
 from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
@@ -26,9 +28,11 @@ from brandday.entrypoints import (
     admin_coupons,
     admin_draws,
     campaigns,
+    coupons,
     draws,
     entries,
     fulfilments,
+    redemptions,
     reservations,
     rewards,
 )
@@ -39,15 +43,19 @@ from brandday.usecases.inspect_campaign import InspectCampaign
 from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.rehearse_draw import RehearseDraw
-from tests.fakes.backend import SALE, Backend, sale, sku
+from tests.fakes.backend import SALE, SALT, Backend, sale, sku
+from tests.fakes.coupon_api import PERCENT_CODE, CouponApi
+from tests.fakes.coupon_backend import coupon_terms
+from tests.fakes.coupon_backend import coupons as coupon_campaign
 from tests.fakes.coupon_desk import CouponDesk
 from tests.fakes.lottery_api import LotteryApi, played_lottery
 from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
-from tests.fakes.memory_campaigns import MemoryCampaigns
+from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_draws import MemoryDraws
 from tests.fakes.memory_entrants import MemoryEntrants
 from tests.fakes.memory_entry_counts import MemoryEntryCounts
 from tests.fakes.memory_refusals import MemoryRefusals
+from tests.fakes.memory_stock import MemoryStock
 from tests.fakes.reward_backend import prizes
 from tests.fakes.reward_desk import RewardDesk, signed
 from tests.http_gateway import CLAIMS, Gateway
@@ -67,7 +75,24 @@ LOTTERY = LotteryBackend(
 ENTRIES, PLAYED = LotteryApi(LOTTERY, SALE), played_lottery()
 ENTRY = ENTRIES.enter(CLAIMS["sub"]).body["id"]
 
-KNOWN = {"campaign_id": SALE, "reservation_id": RESERVATION, "reward_id": REWARD, "entry_id": ENTRY}
+COUPONS = CouponApi()
+COUPON = COUPONS.take(CLAIMS["sub"]).body["id"]
+COUPONS.follow()
+REDEMPTION = COUPONS.lock(PERCENT_CODE).body["id"]
+
+MAKERS = CouponDesk(MemoryCampaigns(MemorySummaries(), salt=SALT, secret=bytes(32)), MemoryStock(), COUPONS.clock)
+MAKERS.campaigns.campaigns[SALE] = coupon_campaign(coupon_terms(issued_by=IssuedBy.OPERATORS, quantity=100_000))
+MAKERS.manage().start(SALE, "fuzz", JobKind.GENERATE, 100, "", "an operator")
+
+KNOWN = {
+    "campaign_id": SALE,
+    "reservation_id": RESERVATION,
+    "reward_id": REWARD,
+    "entry_id": ENTRY,
+    "coupon_id": COUPON,
+    "redemption_id": REDEMPTION,
+    "job": "fuzz",
+}
 
 
 class Records(MemoryCampaigns):
@@ -97,6 +122,8 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
         (entries.ROUTES, ENTRIES.entries()),
         (draws.ROUTES, PLAYED.draws()),
+        (coupons.ROUTES, COUPONS.coupon_use_cases()),
+        (redemptions.ROUTES, COUPONS.redemption_use_cases()),
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.redrive_queues(), DESK.reports())),
         (
             admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES,
@@ -106,7 +133,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
                 InspectDraw(
                     live, parts, RehearseDraw(live, MemoryEntrants(), parts, BACKEND.clock, bytes), BACKEND.clock
                 ),
-                CouponDesk(records, BACKEND.stock, BACKEND.clock).manage(),
+                MAKERS.manage(),
             ),
         ),
     ]
@@ -143,7 +170,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-TOKEN = {"Authorization": "Bearer shopper+orders+operator"}
+TOKEN = {"Authorization": "Bearer shopper+orders+store+operator"}
 SIGN = {"X-Sign": "please"}
 
 

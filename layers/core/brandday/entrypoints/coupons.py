@@ -79,7 +79,7 @@ class ValidateCodesBody(Input):
     order: OrderBody
 
 
-class TakenBody(Output):
+class CouponTakenBody(Output):
     """A coupon that the shopper has now. Times are RFC 3339 in UTC."""
 
     id: str
@@ -199,7 +199,7 @@ def take_coupon(use_cases: CouponUseCases, request: Request[None]) -> Answer:
     """201 with the coupon, or with the same one again."""
     taken = use_cases.take_coupon(shopper_of(request), request.path["campaign_id"], request.idempotency_key)
     headers = {"Idempotent-Replayed": "true"} if taken.replayed else {}
-    return Answer(TakenBody.of(taken.facts), headers=headers)
+    return Answer(CouponTakenBody.of(taken.facts), headers=headers)
 
 
 def list_coupons(use_cases: CouponUseCases, request: Request[None]) -> Answer:
@@ -245,7 +245,7 @@ ROUTES: Final = (
         "/v1/campaigns/{campaign_id}/coupons",
         take_coupon,
         "Take a coupon",
-        TakenBody,
+        CouponTakenBody,
         scope=SHOPPER,
         statuses=(201,),
         needs_key=True,

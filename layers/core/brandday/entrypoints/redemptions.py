@@ -103,7 +103,7 @@ class ScanBody(Input):
     order: Annotated[OrderBody, Field(description="Its `channel` is `store`, whatever is said there.")]
 
 
-class PartBody(BaseModel):
+class RedeemedCodeBody(BaseModel):
     """One code of a redemption."""
 
     code: str
@@ -144,7 +144,7 @@ class RedemptionBody(Output):
     at: Annotated[str, Field(description="Since when it has this status.")]
     expires_at: Annotated[str | None, Field(description="When the lock runs out, or ran out; null if none is left.")]
     discount: Annotated[MoneyBody, Field(description="Of all codes together.")]
-    codes: list[PartBody]
+    codes: list[RedeemedCodeBody]
 
     @classmethod
     def of(cls, redemption: Redemption, priced: Priced | None = None) -> Self:
@@ -158,7 +158,7 @@ class RedemptionBody(Output):
             at=to_rfc3339(redemption.at),
             expires_at=to_rfc3339_or_none(redemption.expires_at),
             discount=money(sum(part.discount for part in parts), parts[0].currency),
-            codes=[PartBody.of(part, priced) for part in parts],
+            codes=[RedeemedCodeBody.of(part, priced) for part in parts],
         )
 
 
