@@ -13,11 +13,13 @@ from brandday.adapters.aws import overload_translated
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.keys import seed_key
 from brandday.domain.campaign import Campaign, Restock, Status
-from brandday.domain.errors import CampaignConflict, CampaignNotFound, TemporarilyOverloaded
+from brandday.domain.code_words import WordKind
+from brandday.domain.errors import CampaignConflict, CampaignNotFound, TemporarilyOverloaded, ValidationFailed
 from brandday.domain.layout import plan_layout, to_base64url
 from brandday.domain.lottery_state import freeze
 from brandday.domain.trail import Change, TrailEntry
 from tests.engines import Engine, tables_in
+from tests.fakes.coupon_declarations import declared_coupons, imported, shared, taken
 from tests.fakes.declarations import BEFORE, declared
 from tests.fakes.lottery_declarations import declared_instant
 from tests.fakes.memory_campaigns import MemorySummaries
@@ -133,6 +135,84 @@ def test_the_trail_shows_the_latest_act_first_and_all_of_it(store: Store) -> Non
     for version, act in enumerate(acts):
         store.save(campaign(version + 1), version, act)
     assert list(store.history(campaign().id)) == acts[::-1]
+
+
+# --- words of codes, and their secret ---
+
+OVER = declared_coupons(shared()).ends_at
+
+
+def coupons(version: int = 1, status: Status = Status.PUBLISHED, **fields: Any) -> Campaign:
+    return replace(declared_coupons(shared(**fields)), version=version, status=status)
+
+
+def test_a_draft_has_no_words_and_what_is_published_has(store: Store) -> None:
+    store.save(coupons(status=Status.DRAFT), 0, entry())
+    assert list(store.words()) == []
+
+    store.save(coupons(2), 1, entry("publish"))
+    store.save(replace(declared_coupons(imported()), version=1, status=Status.PUBLISHED), 0, entry())
+    store.save(replace(declared_coupons(taken()), version=1, status=Status.PUBLISHED), 0, entry())
+
+    found = {(word.kind, word.text, word.campaign_id) for word in store.words()}
+    assert found == {
+        (WordKind.SHARED, "D0UB1E11", "double-eleven"),
+        (WordKind.PREFIX, "TEAPA1", "partner-codes"),
+        (WordKind.TAKEN, "take-one", "take-one"),
+    }
+    assert {word.until for word in store.words() if word.kind is not WordKind.TAKEN} == {OVER}
+
+
+def test_a_word_of_another_campaign_keeps_all_of_a_publication_from_happening(store: Store) -> None:
+    store.save(coupons(), 0, entry())
+    store.save(coupons(status=Status.DRAFT, id="other"), 0, entry())
+
+    with pytest.raises(ValidationFailed) as refused:
+        store.save(coupons(2, id="other"), 1, entry("publish", version=2))
+
+    assert [error.pointer for error in refused.value.errors] == ["/code"]
+    assert "double-eleven" in str(refused.value.errors[0].params["reason"])
+    assert store.load("other", consistent=True)[0].status is Status.DRAFT
+    assert [act.act for act in store.history("other")] == ["apply"]
+    assert [word.campaign_id for word in store.words()] == ["double-eleven"]
+
+
+def test_a_version_that_has_moved_on_is_the_conflict_also_where_a_word_is_taken(store: Store) -> None:
+    store.save(coupons(), 0, entry())
+    store.save(coupons(status=Status.DRAFT, id="other"), 0, entry())
+
+    with pytest.raises(CampaignConflict):
+        store.save(coupons(3, id="other"), 2, entry("publish"))
+
+
+def test_a_word_goes_to_another_campaign_once_its_own_is_over(store: Store) -> None:
+    store.save(coupons(), 0, entry())
+    with pytest.raises(ValidationFailed):
+        store.save(coupons(id="other", ends_at="2027-01-01T00:00:00"), 0, entry(at=OVER - 1))
+
+    store.save(coupons(id="other", ends_at="2027-01-01T00:00:00"), 0, entry(at=OVER))
+    store.save(coupons(2), 1, entry("apply", at=OVER + 1))  # fulfilment may change after the end
+
+    (word,) = store.words()
+    assert word.campaign_id == "other"
+
+
+def test_a_word_is_kept_as_long_as_the_campaign_that_was_lengthened(store: Store) -> None:
+    store.save(coupons(), 0, entry())
+    store.save(coupons(2, ends_at="2027-01-01T00:00:00"), 1, entry())
+
+    (word,) = store.words()
+    assert word.until > OVER
+
+
+def test_the_first_to_bring_a_secret_decides_it(store: Store) -> None:
+    assert store.code_secret() is None
+    first, second = bytes(range(32)), bytes(reversed(range(32)))
+
+    assert store.deployment_code_secret(first) == first
+    assert store.deployment_code_secret(second) == first
+    assert store.code_secret() == first
+    assert store.known_salt() is None
 
 
 # --- seeds of lotteries ---

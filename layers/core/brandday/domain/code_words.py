@@ -77,7 +77,8 @@ def words_of(campaign: Campaign) -> tuple[CodeWord, ...]:
 def check_words(campaign: Campaign, known: Iterable[CodeWord], now: int) -> None:
     """Raise ValidationFailed if a code cannot be told from those of another campaign that is not over at `now`."""
     others = [word for word in known if word.campaign_id != campaign.id and word.until > now]
-    clashes = ((mine, other) for mine in words_of(campaign) for other in others if _clash(mine, other))
+    needed = [word for word in words_of(campaign) if word.until > now]
+    clashes = ((mine, other) for mine in needed for other in others if _clash(mine, other))
     for mine, other in clashes:
         raise word_taken(mine, other.campaign_id)
 
