@@ -1,5 +1,7 @@
 """The public campaign routes over HTTP events."""
 
+from typing import Any
+
 import pytest
 
 from brandday.domain.campaign import State
@@ -9,6 +11,7 @@ from brandday.entrypoints.campaigns import ROUTES, CampaignUseCases
 from brandday.usecases.browse_campaigns import BrowseCampaigns
 from brandday.usecases.live_campaigns import LiveCampaigns
 from tests.events import http_event
+from tests.fakes.coupon_declarations import declared_coupons, imported, shared, taken
 from tests.fakes.declarations import FULFILMENT, declared
 from tests.fakes.lottery_declarations import declared_draw, declared_instant
 from tests.fakes.operator_desk import WHO, Desk
@@ -61,6 +64,7 @@ CAMPAIGN_FIELDS = {
         },
     ],
     "lottery": None,
+    "coupon": None,
 }
 
 
@@ -79,6 +83,46 @@ def test_winners_see_what_they_get_and_until_when_they_can_claim_it() -> None:
     assert answer.body["claim_until"] == "2026-11-29T16:00:00.000Z"
     assert [sku["reward"]["kind"] for sku in answer.body["skus"]] == ["physical", "order"]
     assert "partner" not in str(answer.body)
+
+
+def test_coupons_show_what_they_give_the_shared_code_and_how_many_are_left() -> None:
+    """GIVEN coupons of each kind of code WHEN their pages are asked for THEN terms are there, and nobody's code."""
+    desk = Desk()
+    for document in (shared(), taken(), imported()):
+        desk.operate.apply(declared_coupons(document), WHO, publish=True)
+    browse = BrowseCampaigns(LiveCampaigns(desk.campaigns, desk.clock), desk.campaigns, desk.clock)
+    client = Client(ROUTES, CampaignUseCases(browse.list_campaigns, browse.get_campaign))
+
+    def page(name: str) -> Any:
+        return client.send(http_event("get_campaign", path={"campaign_id": name})).body
+
+    body = page("double-eleven")
+    assert (body["mechanic"], body["skus"], body["hold_seconds"], body["lottery"]) == ("coupon", [], None, None)
+    assert body["coupon"] == {
+        "benefit": {
+            "kind": "percent_off",
+            "tiers": [{"minimum_spend": {"amount": 10000, "currency": "CNY"}, "percent": "12.5", "amount": None}],
+            "max_discount": {"amount": 5000, "currency": "CNY"},
+            "gift": None,
+        },
+        "currency": "CNY",
+        "code_kind": "shared",
+        "issued_by": None,
+        "code": "DOUBLE-11",
+        "per_shopper": 1,
+        "scope": {"include_skus": [], "include_categories": [], "exclude_skus": [], "exclude_categories": []},
+        "order_channels": [],
+        "validity": {"starts_at": "2026-11-08T16:00:00.000Z", "ends_at": None, "days": None, "end_of_day": False},
+        "stacking": {"exclusive": False, "group": None, "priority": 100},
+        "on_cancel": "return",
+        "availability": "available",
+        "left": 100,
+    }
+    own, partner = page("take-one")["coupon"], page("partner-codes")
+    assert (own["code"], own["issued_by"], own["left"]) == (None, "shoppers", 200)
+    assert (partner["coupon"]["left"], partner["coupon"]["availability"]) == (None, None)
+    assert "TEAPA" not in str(partner)
+    assert not {"budget", "worth"} & own.keys()
 
 
 def test_a_lottery_shows_what_can_be_won_and_what_it_has_promised() -> None:

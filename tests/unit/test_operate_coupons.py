@@ -136,7 +136,10 @@ def test_codes_that_cannot_be_told_from_those_of_another_campaign_are_refused(
         desk.again(second)
     desk.publish(first)
 
-    acts = {"apply": lambda: desk.again(second), "publish": lambda: desk.operate.publish(second["id"], WHO)}
+    acts: dict[str, Callable[[], object]] = {
+        "apply": lambda: desk.again(second),
+        "publish": lambda: desk.operate.publish(second["id"], WHO),
+    }
     with pytest.raises(ValidationFailed) as refused:
         acts[act]()
 
