@@ -83,6 +83,8 @@ class MemoryCoupons:
         """Return an owner's coupons, the newest first."""
         if after is not None:
             parse_owner_sort_key(after)
+            if not after.isprintable():
+                raise ValueError("not a cursor")
         owned = [coupon for coupon in self.facts.values() if coupon.owner == owner]
         keys = sorted((owner_sort_key(coupon.issued_at, coupon.id) for coupon in owned), reverse=True)
         rest = [key for key in keys if after is None or key < after]
