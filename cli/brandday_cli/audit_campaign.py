@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from brandday_cli.audit_coupon_records import decode_coupon_plan
+from brandday_cli.audit_coupons import CouponAudit, CouponTables, Forged
 from brandday_cli.audit_lottery import LotteryAudit, LotteryTables
 from brandday_cli.audit_lottery_records import decode_lottery
 from brandday_cli.audit_records import (
@@ -60,13 +62,16 @@ def audit_campaign(
     *,
     rewards: RewardTables | None = None,
     entries: LotteryTables | None = None,
+    coupons: CouponTables | None = None,
+    forged: Forged | None = None,
     scan: bool = False,
     strict: bool = False,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     sleep: Callable[[float], None] = time.sleep,
     on_progress: Progress = lambda _done, _total: None,
 ) -> Findings:
-    """Audit one campaign and return what was found; rewards and a lottery's entries, too, if their tables are there.
+    """Audit one campaign and return what was found; rewards, a lottery's entries and coupons, too, if their tables are
+    there. ``forged`` names coupons whose codes are not what their sources make.
 
     ``scan`` also looks for stock items outside the layout (reads the whole table);
     ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, no
@@ -80,10 +85,16 @@ def audit_campaign(
     findings = Findings(list(pools.values()), violations)
     tally = _Tally(pools)
     summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
-    audits: list[RewardAudit | LotteryAudit] = []
+    coupon_plan = decode_coupon_plan(plan, config or {})
+    audits: list[RewardAudit | LotteryAudit | CouponAudit] = []
     if lottery is not None:
         if entries is not None:
             audits.append(LotteryAudit(entries, rewards, plan, lottery, now_ms, strict=strict, sleep=sleep))
+    elif coupon_plan is not None:
+        if coupons is not None:
+            audits.append(
+                CouponAudit(coupons, rewards, plan, coupon_plan, now_ms, strict=strict, sleep=sleep, forged=forged)
+            )
     elif rewards is not None:
         audits.append(RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep))
     parts = plan.shards + sum(audit.parts() for audit in audits)

@@ -180,6 +180,8 @@ def _terms(document: Mapping[str, Any]) -> dict[str, Any]:
             "hold_ms": 0,
             "extend_ms": 0,
         }
+    if "coupon" in document:
+        return _terms_of_coupons(document["coupon"])
     return {
         "stock": {item["sku"]: int(item["stock"]) for item in document["skus"]},
         "units_per_shopper": {item["sku"]: int(item["units_per_shopper"]) for item in document["skus"]},
@@ -187,6 +189,31 @@ def _terms(document: Mapping[str, Any]) -> dict[str, Any]:
         "hold_ms": int(document["hold_seconds"]) * 1000,
         "extend_ms": int(document["extend_seconds"]) * 1000,
     }
+
+
+def _terms_of_coupons(coupon: Mapping[str, Any]) -> dict[str, Any]:
+    """The uses of a shared code, or the coupons that there may be: the stock of a coupon campaign."""
+    return {
+        "stock": {"coupon": _coupons(coupon)},
+        "units_per_shopper": {"coupon": int(coupon["per_shopper"])},
+        "limit_per_shopper": int(coupon["per_shopper"]),
+        "hold_ms": int(coupon["lock_seconds"]) * 1000,
+        "extend_ms": 0,
+    }
+
+
+def _coupons(coupon: Mapping[str, Any]) -> int:
+    """How many the budget is sure to pay for, each at the most that it can cost."""
+    benefit = coupon["benefit"]
+    bounds = [] if benefit["max_discount"] is None else [int(benefit["max_discount"])]
+    match benefit["kind"]:
+        case "amount_off":
+            bounds.append(max(int(tier["amount"]) for tier in benefit["tiers"]))
+        case "gift":
+            bounds = [int(benefit["worth"])]
+    if coupon["budget"] is None or not bounds or not min(bounds):
+        return int(coupon["quantity"])
+    return min(int(coupon["quantity"]), int(coupon["budget"]) // min(bounds))
 
 
 def _moment(text: str | None) -> int:

@@ -9,16 +9,16 @@ from rich.text import Text
 
 from brandday_cli.audit_records import Violation
 from brandday_cli.audit_reward_records import STATUSES
-from brandday_cli.audit_rules import EntryTally, Findings, RewardTally
+from brandday_cli.audit_rules import COUPON_STATUSES, CouponTally, EntryTally, Findings, RewardTally
 
 MOST_SHOWN = 50
 """Violations listed on a terminal; ``--json`` has all of them."""
 
 
 def to_json(findings: Findings) -> str:
-    """Return ``{"ok", "violations", "pools", "rewards", "entries"}`` as one line of JSON.
+    """Return ``{"ok", "violations", "pools", "rewards", "entries", "coupons"}`` as one line of JSON.
 
-    Rewards are null if not audited, entries (of a lottery) if there were none to audit.
+    Rewards are null if not audited, entries (of a lottery) and coupons if there were none to audit.
     """
     return json.dumps(
         {
@@ -27,6 +27,7 @@ def to_json(findings: Findings) -> str:
             "pools": [pool.as_json() for pool in findings.pools],
             "rewards": None if findings.rewards is None else findings.rewards.as_json(),
             "entries": None if findings.entries is None else findings.entries.as_json(),
+            "coupons": None if findings.coupons is None else findings.coupons.as_json(),
         },
         ensure_ascii=False,
     )
@@ -44,14 +45,20 @@ def to_text(campaign_id: str, findings: Findings) -> RenderableType:
     parts: list[RenderableType] = [pools]
     if findings.entries is not None:
         parts.append(_entries(campaign_id, findings.entries))
+    if findings.coupons is not None:
+        parts.append(_coupons(campaign_id, findings.coupons))
     parts.append(_rewards(campaign_id, findings.rewards))
     parts += [Text(f"note: {note}", style="yellow") for note in findings.notes]
     if findings.ok:
         held = "free + held + sold == initial + restocked in every shard."
         if findings.entries is not None:
             held += " Each win has its unit, each unit its win; nobody is over an allowance, no prize over a cap."
+        if findings.coupons is not None:
+            held += (
+                " Issued = usable + locked + redeemed + expired + disabled; each use has one order, each order its use."
+            )
         if findings.rewards is not None:
-            source = "confirmed claim" if findings.entries is None else "win"
+            source = "win" if findings.entries else "coupon of a shopper" if findings.coupons else "confirmed claim"
             held += f" Each {source} has one reward, each reward at most one delivery."
         parts.append(Text(f"{held} All promises hold.", style="green"))
         return Group(*parts)
@@ -70,6 +77,17 @@ def _entries(campaign_id: str, entries: EntryTally) -> RenderableType:
     for heading in counts:
         table.add_column(heading, justify="right")
     table.add_row(*(f"{count:,}" for count in counts.values()))
+    return table
+
+
+def _coupons(campaign_id: str, coupons: CouponTally) -> RenderableType:
+    table = Table(title=f"Coupons of {campaign_id}", title_justify="left")
+    statuses = COUPON_STATUSES if coupons.issued else ()
+    uses = sorted(coupons.uses)
+    for heading in ("issued", *statuses, *(f"orders {use}" for use in uses), "discount given"):
+        table.add_column(heading, justify="right")
+    counts = (coupons.issued, *(coupons.by_status[status] for status in statuses), *(coupons.uses[use] for use in uses))
+    table.add_row(*(f"{count:,}" for count in counts), f"{coupons.discount:,}")
     return table
 
 

@@ -29,6 +29,7 @@ INDEX_BUCKETS = 16
 
 _SORT_KEY = re.compile(r"([0-9a-z]{8})\.(.+)")
 _SOURCE = re.compile(r"rsv_(.+)\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{12})\.([0-9a-z]{8})")
+_COUPON = re.compile(r"cpn_[A-Za-z0-9_-]{20}")
 _INDEX_SORT_KEY = re.compile(r"([a-z_]+)(!?)#([0-9]{13})#(.+)")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ATTEMPT_LENGTH = 8
@@ -63,13 +64,14 @@ class RewardKey(NamedTuple):
 class StoredReward:
     """One reward as it is stored; times in epoch milliseconds, ``faults`` are what does not fit the format.
 
-    It comes from a claim (``source``) or from an entry of a lottery (``entry``).
+    It comes from a claim (``source``), from an entry of a lottery (``entry``), or is a coupon (``coupon``, its id).
     """
 
     key: RewardKey
     id: str
     source: ClaimKey | None
     entry: EntryKey | None
+    coupon: str | None
     kind: str
     sku: str
     quantity: int
@@ -120,6 +122,7 @@ def decode_reward(campaign_id: str, item: RawItem) -> StoredReward | str:
             id=reward_id(key),
             source=_source(campaign_id, _text(item, "source")),
             entry=parse_entry_id(campaign_id, _text(item, "source")),
+            coupon=_coupon(_text(item, "source")),
             kind=_text(item, "kind"),
             sku=_text(item, "sku"),
             quantity=_number(item, "quantity"),
@@ -161,6 +164,10 @@ def _source(campaign_id: str, text: str) -> ClaimKey | None:
     if match is None or match[1] != campaign_id:
         return None
     return ClaimKey(int(match[2]), match[3], int(match[4], 36))
+
+
+def _coupon(text: str) -> str | None:
+    return text if _COUPON.fullmatch(text) else None
 
 
 def _text(item: RawItem, name: str) -> str:

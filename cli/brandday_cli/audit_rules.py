@@ -84,12 +84,37 @@ class EntryTally:
         }
 
 
+COUPON_STATUSES = ("usable", "locked", "redeemed", "expired", "disabled")
+"""All that a coupon can be at a moment: exactly one of these."""
+
+
+@dataclass
+class CouponTally:
+    """How many coupons were issued and what they are now, how many uses orders have by status, and what those that
+    were redeemed took off (minor units).
+    """
+
+    issued: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    uses: Counter[str] = field(default_factory=Counter)
+    discount: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """Return the shape of ``coupons`` in ``brandday audit --json``."""
+        return {
+            "issued": self.issued,
+            "by_status": {status: self.by_status[status] for status in COUPON_STATUSES},
+            "uses": dict(sorted(self.uses.items())),
+            "discount": self.discount,
+        }
+
+
 @dataclass
 class Findings:
     """All that was established: totals, violations, and units out of balance (counted per shard).
 
     ``rewards`` is ``None`` if there was no table of rewards to read, ``entries`` if it is no lottery, or there was no
-    table of entries.
+    table of entries, ``coupons`` likewise.
     """
 
     pools: list[Pool]
@@ -99,6 +124,7 @@ class Findings:
     lost: int = 0
     rewards: RewardTally | None = None
     entries: EntryTally | None = None
+    coupons: CouponTally | None = None
 
     @property
     def ok(self) -> bool:

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brandday.domain.times import from_rfc3339
-
-STATUSES = ("usable", "locked", "redeemed", "expired", "disabled")
-"""All that a coupon can be at a moment: exactly one of these."""
+from brandday_cli.audit_rules import COUPON_STATUSES
 
 
 def status_at(
@@ -54,7 +52,7 @@ class Usage:
         """Return the shape of the counts in ``brandday coupons usage --json``."""
         return {
             "issued": self.issued,
-            **{status: self.by_status[status] for status in STATUSES},
+            **{status: self.by_status[status] for status in COUPON_STATUSES},
             "uses": dict(sorted(self.uses.items())),
             "discount": self.discount,
         }

@@ -20,10 +20,11 @@ from rich.text import Text
 from brandday.domain.times import from_rfc3339
 from brandday.usecases.coupon_jobs import BATCH
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS
+from brandday_cli.audit_rules import COUPON_STATUSES
 from brandday_cli.client import AdminClient
 from brandday_cli.console import ask, done, err, out, print_json
 from brandday_cli.coupon_files import GrowingCsv, Wrong, fresh_csv, read_codes, read_shoppers, read_words
-from brandday_cli.coupon_usage import STATUSES, Usage
+from brandday_cli.coupon_usage import Usage
 from brandday_cli.failures import CommandFailed, ExitCode
 from brandday_cli.target import Target
 
@@ -310,9 +311,9 @@ def render_usage(campaign: Mapping[str, Any], statistics: Mapping[str, Any], cou
     """Return the counts as tables."""
     facts = _budget(campaign, statistics, counted)
     coupons = Table(title=f"Coupons of {campaign['id']}", title_justify="left")
-    for heading in ("at most", "issued", *STATUSES):
+    for heading in ("at most", "issued", *COUPON_STATUSES):
         coupons.add_column(heading, justify="right")
-    counts = (facts["most"], counted.issued, *(counted.by_status[status] for status in STATUSES))
+    counts = (facts["most"], counted.issued, *(counted.by_status[status] for status in COUPON_STATUSES))
     coupons.add_row(*(f"{count:,}" for count in counts))
     parts: list[RenderableType] = [coupons]
     if campaign["document"]["code_kind"] == "shared":

@@ -408,7 +408,7 @@ def test_json_has_exactly_the_promised_keys() -> None:
     world = sound_world()
     lost_unit(world)
     shown = json.loads(to_json(audit(world)))
-    assert list(shown) == ["ok", "violations", "pools", "rewards", "entries"]
+    assert list(shown) == ["ok", "violations", "pools", "rewards", "entries", "coupons"]
     assert shown["ok"] is False
     assert list(shown["pools"][0]) == ["sku", "initial", "restocked", "free", "held", "sold"]
 

@@ -135,7 +135,7 @@ def test_the_command_writes_the_promised_json_and_its_exit_code_tells(
     broken = CliRunner().invoke(app, ["audit", "small", "--json", "--strict", "--scan"])
     assert broken.exit_code == 1
     document = json.loads(broken.stdout)
-    assert list(document) == ["ok", "violations", "pools", "rewards", "entries"]
+    assert list(document) == ["ok", "violations", "pools", "rewards", "entries", "coupons"]
     assert [violation["code"] for violation in document["violations"]] == [
         "stock_not_conserved",
         "summary_stale",
