@@ -1,7 +1,7 @@
 """Orders and coupons as hypothesis draws them, and the arithmetic of coupons once more, by other means.
 
-`price` is written from the rules (top of domain/discount.py), with fractions, and shares no code with the product. With a `Fault` it
-breaks one of the rules: a property that holds for it all the same proves nothing.
+`price` is written from the rules at the top of `domain/discount.py`, with fractions, and shares no code with the
+product. With a `Fault` it breaks one of the rules: a property that holds for it all the same proves nothing.
 """
 
 from __future__ import annotations

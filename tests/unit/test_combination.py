@@ -151,6 +151,16 @@ def test_gifts_break_ties_and_what_adds_nothing_stays_with_the_shopper() -> None
     assert chosen(cart(800, shipping=1), given).codes == ("A", "G", "S")
 
 
+def test_a_gift_still_to_come_keeps_a_branch_alive() -> None:
+    """X alone is found first; Y takes off as much, and leaves room for the gift."""
+    given = [
+        Offer("X", amount(100, stacking=Stacking(group="g", priority=1))),
+        Offer("Y", amount(100)),
+        Offer("G", gift(stacking=IN_GROUP)),
+    ]
+    assert chosen(cart(100), given) == (-100, -1, 2, ("G", "Y"))
+
+
 def test_nothing_is_best_for_who_has_nothing() -> None:
     best = best_combination(cart(100, 200), [])
     assert (best.applied, best.discount, best.left.total) == ((), 0, 300)

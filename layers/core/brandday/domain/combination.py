@@ -82,7 +82,7 @@ class _Search:
     def _is_hopeless(self, at: int, key: _Key, left: Left) -> bool:
         discount, gifts, coupons, _ = key
         can_be = discount - min(self._discounts[at], left.total), gifts - self._gifts[at], coupons
-        return can_be > self._key[:3]
+        return can_be >= self._key[:3]  # not at equal: what comes has a coupon more than what is here
 
 
 def _key(priced: Priced) -> _Key:
