@@ -139,15 +139,15 @@ def test_a_coupon_shows_its_terms(api: CouponApi) -> None:
     assert coupon["terms"]["benefit"] == {
         "kind": "amount_off",
         "tiers": [
-            {"minimum_spend": cny(10_000), "basis_points": None, "amount": cny(1000)},
-            {"minimum_spend": cny(20_000), "basis_points": None, "amount": cny(2500)},
+            {"minimum_spend": cny(10_000), "percent": None, "amount": cny(1000)},
+            {"minimum_spend": cny(20_000), "percent": None, "amount": cny(2500)},
         ],
         "max_discount": None,
         "gift": None,
     }
     assert checked["next_tier"] == {
         "missing": cny(100),
-        "tier": {"minimum_spend": cny(20_000), "basis_points": None, "amount": cny(2500)},
+        "tier": {"minimum_spend": cny(20_000), "percent": None, "amount": cny(2500)},
     }
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field
 
-from brandday.domain.coupon import Benefit, BenefitKind, CouponTerms, Tier
+from brandday.domain.coupon import CouponTerms
 from brandday.domain.coupon_code import show
 from brandday.domain.coupon_rules import Candidate
 from brandday.domain.discount import Applied, NextTier
@@ -13,6 +13,7 @@ from brandday.domain.errors import BrandDayError
 from brandday.domain.messages import explain
 from brandday.domain.money import Money
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
+from brandday.entrypoints.coupon_terms import BenefitBody, ScopeBody, StackingBody, TierBody
 from brandday.entrypoints.money import MoneyBody
 
 
@@ -41,68 +42,22 @@ class ReasonBody(BaseModel):
         )
 
 
-class TierBody(BaseModel):
-    """What there is from a minimum spend on."""
-
-    minimum_spend: MoneyBody
-    basis_points: Annotated[int | None, Field(description="Hundredths of a percent, for `percent_off`.")]
-    amount: Annotated[MoneyBody | None, Field(description="For `amount_off`.")]
-
-    @classmethod
-    def of(cls, tier: Tier, currency: str) -> Self:
-        """The same, on the wire."""
-        return cls(
-            minimum_spend=money(tier.minimum_spend, currency),
-            basis_points=tier.basis_points,
-            amount=None if tier.amount is None else money(tier.amount, currency),
-        )
-
-
-class BenefitBody(BaseModel):
-    """What a coupon gives, the higher tiers last."""
-
-    kind: BenefitKind
-    tiers: list[TierBody]
-    max_discount: MoneyBody | None
-    gift: Annotated[str | None, Field(description="The SKU that is added to the order, for `gift`.")]
-
-    @classmethod
-    def of(cls, benefit: Benefit, currency: str) -> Self:
-        """The same, on the wire."""
-        most = benefit.max_discount
-        return cls(
-            kind=benefit.kind,
-            tiers=[TierBody.of(tier, currency) for tier in benefit.tiers],
-            max_discount=None if most is None else money(most, currency),
-            gift=benefit.gift,
-        )
-
-
 class TermsBody(BaseModel):
-    """What a coupon gives, and for what; empty lists restrict nothing."""
+    """What a coupon gives, and for what."""
 
     benefit: BenefitBody
-    channels: Annotated[list[str], Field(description="Where the order has to be placed.")]
-    include_skus: list[str]
-    include_categories: list[str]
-    exclude_skus: list[str]
-    exclude_categories: list[str]
-    exclusive: Annotated[bool, Field(description="Whether it goes with no other coupon.")]
-    group: Annotated[str | None, Field(description="It goes with no other coupon of this group.")]
+    scope: ScopeBody
+    order_channels: Annotated[list[str], Field(description="Where it can be used; empty: everywhere.")]
+    stacking: StackingBody
 
     @classmethod
     def of(cls, terms: CouponTerms) -> Self:
         """The same, on the wire."""
-        scope, stacking = terms.scope, terms.stacking
         return cls(
-            benefit=BenefitBody.of(terms.benefit, terms.currency),
-            channels=list(terms.order_channels),
-            include_skus=list(scope.include_skus),
-            include_categories=list(scope.include_categories),
-            exclude_skus=list(scope.exclude_skus),
-            exclude_categories=list(scope.exclude_categories),
-            exclusive=stacking.exclusive,
-            group=stacking.group,
+            benefit=BenefitBody.of(terms),
+            scope=ScopeBody.of(terms.scope),
+            order_channels=list(terms.order_channels),
+            stacking=StackingBody.of(terms.stacking),
         )
 
 

@@ -9,7 +9,17 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from brandday.domain.campaign_view import Availability, CouponView
-from brandday.domain.coupon import BenefitKind, CodeKind, CouponTerms, IssuedBy, OnCancel, Tier, write_percent
+from brandday.domain.coupon import (
+    BenefitKind,
+    CodeKind,
+    CouponTerms,
+    IssuedBy,
+    OnCancel,
+    Scope,
+    Stacking,
+    Tier,
+    write_percent,
+)
 from brandday.domain.money import Money
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
@@ -40,6 +50,18 @@ class BenefitBody(BaseModel):
     max_discount: Annotated[MoneyBody | None, Field(description="What one use takes off at most.")]
     gift: Annotated[str | None, Field(description="The SKU of one thing that is added at no price.")]
 
+    @classmethod
+    def of(cls, terms: CouponTerms) -> Self:
+        """The same, on the wire."""
+        benefit, currency = terms.benefit, terms.currency
+        most = benefit.max_discount
+        return cls(
+            kind=benefit.kind,
+            tiers=[TierBody.of(tier, currency) for tier in benefit.tiers],
+            max_discount=None if most is None else MoneyBody.of(Money(most, currency)),
+            gift=benefit.gift,
+        )
+
 
 class ScopeBody(BaseModel):
     """Which items of an order count, and get the discount; where nothing is included all do."""
@@ -48,6 +70,11 @@ class ScopeBody(BaseModel):
     include_categories: list[str]
     exclude_skus: list[str]
     exclude_categories: list[str]
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """The same, on the wire."""
+        return cls(**{name: list(getattr(scope, name)) for name in cls.model_fields})
 
 
 class ValidityBody(BaseModel):
@@ -65,6 +92,11 @@ class StackingBody(BaseModel):
     exclusive: Annotated[bool, Field(description="Goes with no other coupon.")]
     group: Annotated[str | None, Field(description="Of a group one can be used at most.")]
     priority: Annotated[int, Field(description="The lower ones are applied first.")]
+
+    @classmethod
+    def of(cls, stacking: Stacking) -> Self:
+        """The same, on the wire."""
+        return cls(exclusive=stacking.exclusive, group=stacking.group, priority=stacking.priority)
 
 
 class CouponTermsBody(BaseModel):
@@ -93,20 +125,15 @@ class CouponTermsBody(BaseModel):
     def of(cls, view: CouponView) -> Self:
         """The same, on the wire."""
         terms = view.terms
-        benefit, validity, stacking = terms.benefit, terms.validity, terms.stacking
+        validity = terms.validity
         return cls(
-            benefit=BenefitBody(
-                kind=benefit.kind,
-                tiers=[TierBody.of(tier, terms.currency) for tier in benefit.tiers],
-                max_discount=None if benefit.max_discount is None else _money(benefit.max_discount, terms),
-                gift=benefit.gift,
-            ),
+            benefit=BenefitBody.of(terms),
             currency=terms.currency,
             code_kind=terms.code_kind,
             issued_by=None if terms.code_kind is CodeKind.SHARED else terms.issued_by,
             code=None if terms.code is None else terms.shown or terms.code,
             per_shopper=terms.per_shopper,
-            scope=ScopeBody(**{name: list(getattr(terms.scope, name)) for name in ScopeBody.model_fields}),
+            scope=ScopeBody.of(terms.scope),
             order_channels=list(terms.order_channels),
             validity=ValidityBody(
                 starts_at=to_rfc3339(validity.starts_at),
@@ -114,12 +141,8 @@ class CouponTermsBody(BaseModel):
                 days=validity.days,
                 end_of_day=validity.end_of_day,
             ),
-            stacking=StackingBody(exclusive=stacking.exclusive, group=stacking.group, priority=stacking.priority),
+            stacking=StackingBody.of(terms.stacking),
             on_cancel=terms.on_cancel,
             availability=view.availability,
             left=view.left,
         )
-
-
-def _money(amount: int, terms: CouponTerms) -> MoneyBody:
-    return MoneyBody.of(Money(amount, terms.currency))
