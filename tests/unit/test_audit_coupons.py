@@ -222,7 +222,7 @@ def _job(job: CouponJob) -> Item:
 
 
 def _is(name: str, value: str) -> Callable[[Item], bool]:
-    return lambda item: item.get(name, {}).get("S") == value
+    return lambda item: bool(item.get(name, {}).get("S") == value)
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_the_totals_are_those_of_the_day(day: Day) -> None:
 
 
 def _redeemed(item: Item) -> bool:
-    return item.get("use", {}).get("S") == "redeemed"
+    return _is("use", "redeemed")(item)
 
 
 def _set(item: Item, **changes: str | int | None) -> None:
@@ -321,6 +321,44 @@ def _used_twice(day: Day) -> None:
     other = copy.deepcopy(first)
     other["pk"] = {"S": "rdm_" + "x" * 20}
     day.items.append(other)
+
+
+def _alive(day: Day, item: Item) -> bool:
+    return int(item["expires_at"]["N"]) > day.now
+
+
+def _held(day: Day, item: Item) -> bool:
+    return int(item["locked_until"]["N"]) > day.now
+
+
+def _used(day: Day, item: Item) -> bool:
+    return any(other["pk"] == item["pk"] and _redeemed(other) for other in day.items)
+
+
+def _idle(day: Day, item: Item) -> bool:
+    return [other["pk"] for other in day.items].count(item["pk"]) == 1
+
+
+def _other_coupon(day: Day) -> str:
+    mine = _reward(day)["source"]["S"]
+    found: str = day.find("FACTS", SALE, lambda item: item["pk"]["S"] != mine)["pk"]["S"]
+    return found
+
+
+def _lose_a_live_hold(day: Day) -> None:
+    live = day.find("PART", PERCENT, lambda item: item["status"]["S"] == "locked" and _alive(day, item))
+    shard, name, _ = live["claim"]["S"].split(".")
+    item = day.stock[PERCENT, int(shard)]
+    del item[name]
+    item["f0"] = {"N": str(int(item["f0"]["N"]) + 1)}
+
+
+def _rename_order(day: Day) -> None:
+    for (of, _), item in day.stock.items():
+        for name, value in item.items():
+            if of == SALE and len(name) == 12 and value["S"].endswith(".c"):
+                item[name] = {"S": value["S"].removesuffix(".c") + ".order-1"}
+                return
 
 
 FAULTS: dict[str, tuple[str, Callable[[Day], object], str]] = {
@@ -457,44 +495,6 @@ FAULTS: dict[str, tuple[str, Callable[[Day], object], str]] = {
     ),
     "a reward delivered twice": (SALE, lambda day: _set(_reward(day), accepted=2), "delivered_twice"),
 }
-
-
-def _alive(day: Day, item: Item) -> bool:
-    return int(item["expires_at"]["N"]) > day.now
-
-
-def _held(day: Day, item: Item) -> bool:
-    return int(item["locked_until"]["N"]) > day.now
-
-
-def _used(day: Day, item: Item) -> bool:
-    return any(other["pk"] == item["pk"] and _redeemed(other) for other in day.items)
-
-
-def _idle(day: Day, item: Item) -> bool:
-    return sum(other["pk"] == item["pk"] for other in day.items) == 1
-
-
-def _other_coupon(day: Day) -> str:
-    mine = _reward(day)["source"]["S"]
-    found: str = day.find("FACTS", SALE, lambda item: item["pk"]["S"] != mine)["pk"]["S"]
-    return found
-
-
-def _lose_a_live_hold(day: Day) -> None:
-    live = day.find("PART", PERCENT, lambda item: item["status"]["S"] == "locked" and _alive(day, item))
-    shard, name, _ = live["claim"]["S"].split(".")
-    item = day.stock[PERCENT, int(shard)]
-    del item[name]
-    item["f0"] = {"N": str(int(item["f0"]["N"]) + 1)}
-
-
-def _rename_order(day: Day) -> None:
-    for (of, _), item in day.stock.items():
-        for name, value in item.items():
-            if of == SALE and len(name) == 12 and value["S"].endswith(".c"):
-                item[name] = {"S": value["S"].removesuffix(".c") + ".order-1"}
-                return
 
 
 @pytest.mark.parametrize("fault", FAULTS)
