@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.qr_image import draw_qr
 from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.qr_content import QrFormat, write_content
+from brandday_local.places import ROOT
 from brandday_local.stack import LocalStack
 from tests.e2e.fulfilment_rush import brandday, misbehave
 from tests.e2e.lotteries import apply, eventually, local, logged
@@ -204,6 +208,22 @@ def test_coupons_of_an_operator_come_as_a_file_and_work(stack: LocalStack, api: 
     redeemed = api.redeem("SO-9", [codes[700]], None)
     assert (redeemed.status_code, redeemed.json()["codes"][0]["gift"]) == (201, "MUG"), redeemed.text
     assert api.redeem("SO-10", [codes[700]], None).json()["code"] == "coupon_redeemed"
+
+
+def test_the_example_in_the_readme_works(stack: LocalStack, api: Api) -> None:
+    example = "double-eleven"
+    brandday(stack, "apply", f"campaigns/{example}.yaml", "--yes")
+    brandday(stack, "publish", example)
+    (script,) = re.findall(r"```sh\n(curl .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    token = stack.token("reader", "shopper", channel="app")
+    environment = os.environ | {"API": stack.api_url, "TOKEN": token}
+
+    def ask() -> Any:
+        done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    answer = eventually(lambda: found if (found := ask())["codes"][0]["usable"] else None)
+    assert (answer["best"]["discount"]["amount"], answer["best"]["to_pay"]["amount"]) == (5000, 3 * 9999 - 5000)
 
 
 def test_the_audit_finds_every_coupon_in_one_state(stack: LocalStack, api: Api, folder: Path) -> None:

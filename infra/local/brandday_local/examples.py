@@ -28,6 +28,9 @@ FLASH_SALE = "november-brand-day"
 LUCKY_DRAW = "lucky-draw"
 """The example that anybody can try their luck in at once."""
 
+VOUCHER = "tea-voucher"
+"""The example of coupons that shoppers take."""
+
 
 def put_on_sale(stack: LocalStack) -> None:
     """Apply and publish the example campaigns; RuntimeError with the command's words if one is refused."""
