@@ -225,9 +225,19 @@ def _is(name: str, value: str) -> Callable[[Item], bool]:
     return lambda item: bool(item.get(name, {}).get("S") == value)
 
 
-@pytest.fixture
-def day() -> Day:
+@pytest.fixture(scope="module")
+def sound_day() -> Day:
+    """A day that nobody has spoilt."""
     return Day()
+
+
+@pytest.fixture
+def day(sound_day: Day) -> Day:
+    """A day of the test's own."""
+    mine = copy.copy(sound_day)
+    for name in ("items", "stock", "rewards", "job_items", "documents", "behind"):
+        setattr(mine, name, copy.deepcopy(getattr(sound_day, name)))
+    return mine
 
 
 @pytest.mark.parametrize("campaign_id", [SALE, PERCENT, GIFTS])
