@@ -58,15 +58,15 @@ TRIAL = "trial"
 """A draw with as many prizes as entrants, but for one who is a reserve."""
 
 PICKED = "picked-coupons"
-"""Coupons that shoppers take, in four shards."""
+"""Coupons that shoppers take, in three shards."""
 
 EVERYBODYS = "everybodys-code"
-"""A shared code, its uses in four shards."""
+"""A shared code, its uses in three shards."""
 
 MADE, PARTNERS = "made-coupons", "partners-codes"
 """Coupons that operators generate, and codes of a partner."""
 
-COUPONS = 93
+COUPONS = 61
 ENTRANTS = 75
 TRIALS = 60
 PARTNER_QUEUE = "partner-prizes"
@@ -449,8 +449,8 @@ def _publish_coupons() -> None:
         applied = _ask(admin, "PUT", act, document)
         assert applied["statusCode"] == 200, applied
         assert _ask(admin, "POST", f"{act}/publish", {})["statusCode"] == 200
-    for job, kind, size in (("some", "generate", 5), ("friends", "target", 2)):
-        _start_job(admin, MADE, {"job": job, "kind": kind, "size": size, "digest": "" if size == 5 else "0" * 64})
+    for job, made_by, size in (("some", "generate", 5), ("friends", "target", 2)):
+        _start_job(admin, MADE, {"job": job, "kind": made_by, "size": size, "digest": "" if size == 5 else "0" * 64})
     _start_job(admin, PARTNERS, {"job": "file", "kind": "import", "size": 9, "digest": "0" * 64})
 
 
