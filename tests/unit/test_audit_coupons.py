@@ -524,6 +524,13 @@ def test_a_code_that_its_source_does_not_make_is_named_and_codes_nobody_asked_ab
     assert any("Codes were not held against" in note for note in unasked.notes)
 
 
+def test_without_a_table_of_coupons_the_audit_says_that_they_were_left_out(day: Day) -> None:
+    findings = audit_campaign(day, SALE, now_ms=lambda: day.now)
+
+    assert findings.ok
+    assert any("Coupons were not audited" in note for note in findings.notes)
+
+
 # --- while it goes on -----------------------------------------------------------------------------------------
 
 
