@@ -314,6 +314,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "fulfilment.by_kind.digital",
         "is missing, but the coupon is digital; choose its connector",
     ),
+    "a reward that needs an address": (taken(reward={"kind": "physical"}), "reward.kind", "not sent anywhere"),
     "a reward of a shared code": (shared(reward={"kind": "digital"}), "reward.kind", "nobody gets a coupon"),
     "a reward of another currency": (
         taken(reward={"kind": "digital", "value": {"amount": 1, "currency": "EUR"}}),

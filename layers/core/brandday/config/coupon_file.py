@@ -247,6 +247,8 @@ class CouponFile(CampaignFile):
             raise refuse(
                 "reward_of_shared", "has no place beside a shared code: nobody gets a coupon; remove it", ("kind",)
             )
+        if reward.kind.needs_address:
+            raise refuse("reward_with_address", "cannot be physical: a coupon is not sent anywhere", ("kind",))
         return reward
 
     @field_validator("fulfilment")
