@@ -41,6 +41,14 @@ class Usage:
         """In write units, with read units at their price."""
         return self.write_units + READ_UNIT_PRICE * self.read_units
 
+    def add(self, other: "Usage") -> None:
+        """Add what another has used."""
+        self.calls += other.calls
+        self.write_units += other.write_units
+        self.read_units += other.read_units
+        self.failed_writes += other.failed_writes
+        self.operations.update(other.operations)
+
 
 class Meter:
     """Attached to a client, books each of its calls to whatever `account` names at that moment.
