@@ -7,6 +7,9 @@ such report, neither on AWS nor on DynamoDB Local; for those, AWS's documented r
   (Developer Guide, "Working with items and attributes", conditional writes);
 * a transaction writes each of its items twice, to prepare and to commit ("Transactions: how it works", capacity);
   one that is cancelled by a condition is counted as if it had done both, at the size of the items that are there.
+
+The second rule is also applied to transactions of a single item: DynamoDB Local reports four units for them, where AWS
+takes two.
 """
 
 import math
@@ -85,6 +88,8 @@ class Meter:
         if "Error" in parsed:
             usage.failed_writes += 1
             usage.write_units += self._units_of_failure(parsed["Error"]["Code"], context["metered_params"])
+        elif len(context["metered_params"].get("TransactItems", ())) == 1:
+            usage.write_units += self._units_of_transaction(context["metered_params"])
         elif model.name in _WRITES:
             usage.write_units += _reported(parsed)
         else:
@@ -95,9 +100,12 @@ class Meter:
             case "ConditionalCheckFailedException":
                 return self._write_units(params["TableName"], params.get("Key") or params["Item"])
             case "TransactionCanceledException":
-                items = [next(iter(each.values())) for each in params["TransactItems"]]
-                return sum(2 * self._write_units(item["TableName"], item.get("Key") or item["Item"]) for item in items)
+                return self._units_of_transaction(params)
         raise AssertionError(f"no rule for what {code} costs")
+
+    def _units_of_transaction(self, params: dict[str, Any]) -> float:
+        items = [next(iter(each.values())) for each in params["TransactItems"]]
+        return sum(2 * self._write_units(item["TableName"], item.get("Key") or item["Item"]) for item in items)
 
     def _write_units(self, table: str, key_or_item: dict[str, Any]) -> int:
         key = {name: value for name, value in key_or_item.items() if name in {"pk", "sk"}}
