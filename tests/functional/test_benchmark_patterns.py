@@ -1,6 +1,7 @@
 """The patterns that are compared, at a tiny size: each is as correct, and costs as much, as the docs say."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 
