@@ -118,13 +118,13 @@ def _tools(tables: _Tables) -> Tools:
 
 def _refusals_counted(tables: _Tables, live: LiveCampaigns) -> WriteLine:
     """Return what writes access-log lines, and counts the refusals among them."""
-    from brandday.entrypoints.access_log import write_line
+    from brandday.entrypoints.http import write_request
     from brandday.usecases.count_refusals import CountRefusals
 
     count = CountRefusals(tables.refusals, now_ms)
 
     def write(line: Mapping[str, Any]) -> None:
-        write_line(line)
+        write_request(line)
         code, campaign_id = line.get("code"), line.get("campaign_id", "")
         if code and live.knows(campaign_id):  # made-up ids are not worth a row
             count(campaign_id, code)
