@@ -145,7 +145,9 @@ def _look_elsewhere(
     Others are on their way to the same few units: where there are more, the claim is more likely to be in time.
     """
     images: tuple[Shard, ...] = (yield Read(candidates)) if candidates else ()
-    for away in sorted(images, key=lambda away: -away.free.get(request.slot, terms.capacity(request.slot, away.number))):
+    for away in sorted(
+        images, key=lambda away: -away.free.get(request.slot, terms.capacity(request.slot, away.number))
+    ):
         known = decode_record(away.records.get(request.name))
         added = request.entry([*known, request.entry()._replace(attempt=attempt - 1)])
         write = take(away, request, added, frozenset(), terms)
