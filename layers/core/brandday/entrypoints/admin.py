@@ -29,7 +29,7 @@ from brandday.domain.errors import (
 from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.domain.trail import Change, TrailEntry
-from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
     InspectCampaign,
@@ -72,7 +72,7 @@ class RestockInput(Input):
     quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)]
 
 
-class RestockBody(BaseModel):
+class RestockBody(Shape):
     """A restock; `done` once every shard has its part. Until then the same request takes up what is left."""
 
     id: str
@@ -82,7 +82,7 @@ class RestockBody(BaseModel):
     done: bool
 
 
-class CampaignLine(BaseModel):
+class CampaignLine(Shape):
     """A campaign in a list. Times are RFC 3339 in UTC."""
 
     id: str
@@ -101,7 +101,7 @@ class CampaignLine(BaseModel):
         return cls(**_line(sight.campaign, sight.state))
 
 
-class TableRecord(BaseModel):
+class TableRecord(Shape):
     """One version of a lottery's odds, as exact fractions by prize; in force from `since` on."""
 
     version: int
@@ -110,7 +110,7 @@ class TableRecord(BaseModel):
     hash: Annotated[str, Field(description="SHA-256, in hex, of the version as it is published.")]
 
 
-class LotteryRecord(BaseModel):
+class LotteryRecord(Shape):
     """What a published lottery has promised. Its seed is nowhere in this API."""
 
     commitment: Annotated[str, Field(description="SHA-256 of the seed, in hex.")]
@@ -162,7 +162,7 @@ class CampaignRecord(CampaignLine):
         )
 
 
-class ChangeBody(BaseModel):
+class ChangeBody(Shape):
     """One changed value; `path` leads to it, a SKU by its id; null is "was not there" or "is gone"."""
 
     path: list[str]
@@ -195,7 +195,7 @@ class ActBody(Output):
     dry_run: Annotated[bool, Field(description="True: this is what would be; nothing was written.")] = False
 
 
-class TrailEntryBody(BaseModel):
+class TrailEntryBody(Shape):
     """One act: who (the token's subject) did what, when, and what it changed."""
 
     at: str
@@ -222,7 +222,7 @@ class HistoryBody(Output):
     entries: list[TrailEntryBody]
 
 
-class SkuStatisticsBody(BaseModel):
+class SkuStatisticsBody(Shape):
     """How the units of one SKU stand: `free + held + sold == initial + restocked`."""
 
     sku: str
@@ -245,7 +245,7 @@ class SkuStatisticsBody(BaseModel):
         )
 
 
-class PrizeStatisticsBody(BaseModel):
+class PrizeStatisticsBody(Shape):
     """How a prize comes out against its plan; fractions are texts like `1/200`. What was won is `sold` of its SKU."""
 
     prize: str
@@ -264,7 +264,7 @@ class PrizeStatisticsBody(BaseModel):
         )
 
 
-class LotteryStatisticsBody(BaseModel):
+class LotteryStatisticsBody(Shape):
     """How a lottery goes."""
 
     entries: Annotated[int, Field(description="So far; a second behind, and approximate.")]
