@@ -49,6 +49,9 @@ PATTERNS: tuple[type[Pattern], ...] = (
     SetOfTakers,
     Shards,
 )
+COMMON: tuple[type[Pattern], ...] = (GetThenPut, CounterThenClaim, CounterWithClaim, Shards)
+"""The control, what is in common use, and ours: for benchmarks where all of them would only take longer."""
+
 CONTROLLED = Scenario(1300, 32)
 """Where the negative control has to oversell."""
 

@@ -36,8 +36,10 @@ LINEAR = 1.1
 """The largest exponent that passes for linear: what is left for noise over a factor of a thousand is one of two."""
 
 FLAT_MB = 16.0
-"""How much more memory a million may take than a thousand where it has to be flat: a million claims in memory would be
-hundreds of megabytes."""
+"""How much more memory a million may take than a thousand; a million claims in memory would be hundreds of MB."""
+
+SEVERAL_RUNS = 100_000
+"""What takes milliseconds is noisier than what takes half a minute."""
 
 NOW_MS = 1_790_000_000_000
 
@@ -50,20 +52,21 @@ class Took(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One operation; `measure` does it at a size, in a process of its own."""
+    """Operations that are measured together, each at a size, in a process of their own."""
 
-    name: str
-    measure: Callable[[int], Took]
+    names: tuple[str, ...]
+    measure: Callable[[int], tuple[Took, ...]]
+    """Does them once and returns what each took, in the order of the names."""
     counted: str
     """What kind of time, over what."""
     unit: str
-    is_flat: bool = True
-    """Whether its memory must not grow."""
     at_most: float = LINEAR
-    """The largest exponent of time over size that it may have."""
+    """The largest exponent of time over size that each may have."""
+    runs: int = 3
+    """How often each size up to SEVERAL_RUNS is measured; beyond it once."""
 
 
-def publish(units: int) -> Took:
+def publish(units: int) -> tuple[Took]:
     """Apply and publish a flash sale of so many units on DynamoDB Local; the median of nine."""
     took = []
     with DynamoDbLocal() as engine:
@@ -75,10 +78,10 @@ def publish(units: int) -> Took:
             began = time.perf_counter()
             pattern.create(client, units, NOW_MS)
             took.append(time.perf_counter() - began)
-    return Took(median(took), _memory_mb() - start)
+    return (Took(median(took), _memory_mb() - start),)
 
 
-def audit(units: int) -> Took:
+def audit(units: int) -> tuple[Took]:
     """Audit a flash sale of so many units, nearly all of them taken, one in twelve outside the home shard."""
     tables = SoldOut(units)
     began = time.process_time()
@@ -91,28 +94,21 @@ def audit(units: int) -> Took:
     assert findings.ok, findings.violations[:3]
     (pool,) = findings.pools
     assert pool.free + pool.held + pool.sold == units
-    return Took(max(seconds, 1e-6), _memory_mb() - start)
+    return (Took(max(seconds, 1e-6), _memory_mb() - start),)
 
 
-def seal(entrants: int) -> Took:
-    """Seal a list of so many entrants, as `benchmarks.draw` does."""
+def hold(entrants: int) -> tuple[Took, Took]:
+    """Seal a list of so many entrants and draw from it, as `benchmarks.draw` does; each ticket is checked."""
     took = draw.hold(entrants, draw.WINNERS, draw.RESERVES)
-    return Took(took.seal, took.seal_mb)
-
-
-def hold(entrants: int) -> Took:
-    """Draw from a sealed list of so many entrants, as `benchmarks.draw` does; checks every ticket against the root."""
-    took = draw.hold(entrants, draw.WINNERS, draw.RESERVES)
-    return Took(took.draw, took.draw_mb)
+    return Took(took.seal, took.seal_mb), Took(took.draw, took.draw_mb)
 
 
 IN_MEMORY = "processor time over ports in memory"
 JOBS = (
-    Job("publish a flash sale", publish, "elapsed time on DynamoDB Local", "units", at_most=0.2),
-    Job("audit a sale that is over", audit, IN_MEMORY, "units"),
-    Job("seal a list of entrants", seal, IN_MEMORY, "entrants"),
-    Job("draw from a sealed list", hold, IN_MEMORY, "entrants"),
-    # Bulk coupon generation is one more line here: Job("generate coupons", ..., IN_MEMORY, "coupons").
+    Job(("publish a flash sale",), publish, "elapsed time on DynamoDB Local", "units", at_most=0.2, runs=1),
+    Job(("audit a sale that is over",), audit, IN_MEMORY, "units"),
+    Job(("seal a list of entrants", "draw from a sealed list"), hold, IN_MEMORY, "entrants"),
+    # Bulk coupon generation is one more line here: Job(("generate coupons",), generate, IN_MEMORY, "coupons"),
 )
 
 
@@ -187,7 +183,7 @@ def _claim(serial: int) -> Entry:
     return Entry(CONFIRMED if is_paid else HELD, "0", 1, NOW_MS + serial, "tagtag", "order" if is_paid else None)
 
 
-def in_a_process_of_its_own(job: Job, size: int) -> Took:
+def in_a_process_of_its_own(job: Job, size: int) -> tuple[Took, ...]:
     """Measure where nothing else has taken memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(job.measure, (size,))
@@ -197,11 +193,6 @@ def exponent(seconds: Mapping[int, float]) -> float:
     """Return the slope of time over size, both as powers of ten."""
     sizes = sorted(seconds)
     return linear_regression([math.log10(size) for size in sizes], [math.log10(seconds[size]) for size in sizes]).slope
-
-
-def runs_of(size: int) -> int:
-    """How often a size is measured: what takes milliseconds is noisier than what takes half a minute."""
-    return 3 if size <= 100_000 else 1
 
 
 def main() -> None:
@@ -220,33 +211,37 @@ def main() -> None:
     section: dict[str, Any] = {"unit": "median seconds; largest MB beyond the start", "operations": {}}
     claims: list[Claim] = []
     for job in JOBS:
-        if options.only not in job.name:
+        if options.only not in " ".join(job.names):
             continue
-        took = {size: [in_a_process_of_its_own(job, size) for _ in range(runs_of(size))] for size in sizes}
-        seconds = {size: median(run.seconds for run in runs) for size, runs in took.items()}
-        peak = {size: max(run.peak_mb for run in runs) for size, runs in took.items()}
-        slope = exponent(seconds)
-        cells = (f"{seconds[size]:.3f} s, {peak[size]:.1f} MB" for size in sizes)
-        table.add_row(f"{job.name} ({job.unit})", *cells, f"{slope:.2f}", job.counted)
-        against = f"{job.counted}, {sizes[0]:,} to {sizes[-1]:,} {job.unit}"
-        claims.append(Claim(f"exponent of time: {job.name}", round(slope, 3), job.at_most, against))
-        if job.is_flat:
-            grown = max(0.0, peak[sizes[-1]] - peak[sizes[0]])
-            claims.append(Claim(f"MB more at the largest size: {job.name}", round(grown, 2), FLAT_MB, against))
-        section["operations"][job.name] = {
-            "measured": job.counted,
-            "unit": job.unit,
-            "exponent": round(slope, 3),
-            "sizes": {
-                str(size): {
-                    "seconds": round(seconds[size], 4),
-                    "spread": [round(choose(run.seconds for run in took[size]), 4) for choose in (min, max)],
-                    "peak_mb": round(peak[size], 2),
-                    "runs": len(took[size]),
-                }
-                for size in sizes
-            },
+        measured = {
+            size: [in_a_process_of_its_own(job, size) for _ in range(job.runs if size <= SEVERAL_RUNS else 1)]
+            for size in sizes
         }
+        for at, name in enumerate(job.names):
+            took = {size: [run[at] for run in runs] for size, runs in measured.items()}
+            seconds = {size: median(run.seconds for run in runs) for size, runs in took.items()}
+            peak = {size: max(run.peak_mb for run in runs) for size, runs in took.items()}
+            slope = exponent(seconds)
+            cells = (f"{seconds[size]:.3f} s, {peak[size]:.1f} MB" for size in sizes)
+            table.add_row(f"{name} ({job.unit})", *cells, f"{slope:.2f}", job.counted)
+            against = f"{job.counted}, {sizes[0]:,} to {sizes[-1]:,} {job.unit}"
+            grown = max(0.0, peak[sizes[-1]] - peak[sizes[0]])
+            claims.append(Claim(f"exponent of time: {name}", round(slope, 3), job.at_most, against))
+            claims.append(Claim(f"MB more at the largest size: {name}", round(grown, 2), FLAT_MB, against))
+            section["operations"][name] = {
+                "measured": job.counted,
+                "unit": job.unit,
+                "exponent": round(slope, 3),
+                "sizes": {
+                    str(size): {
+                        "seconds": round(seconds[size], 4),
+                        "spread": [round(choose(run.seconds for run in took[size]), 4) for choose in (min, max)],
+                        "peak_mb": round(peak[size], 2),
+                        "runs": len(took[size]),
+                    }
+                    for size in sizes
+                },
+            }
     console = wide_console()
     console.print(table)
     console.print(results.table_of(claims))

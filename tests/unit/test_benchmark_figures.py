@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
+import benchmarks
+from benchmarks.__main__ import MODULES
 from benchmarks.growth import NOW_MS, SoldOut, exponent
 from benchmarks.meter import Usage
 from benchmarks.ours import CAMPAIGN
@@ -19,6 +22,15 @@ def test_a_claim_that_does_not_hold_stops_the_run_and_is_named() -> None:
 
     with pytest.raises(AssertionError, match=r"time of a claim: 1\.7, claimed 1\.6"):
         stand_by([good, Claim("time of a claim", 1.7, 1.6, "a bare call")])
+
+
+def test_each_benchmark_is_run_by_make_bench_and_is_in_the_docs() -> None:
+    folder = Path(benchmarks.__file__).parent
+    docs = (folder.parent / "docs" / "benchmarks.md").read_text()
+    saving = {path.stem for path in folder.glob("*.py") if "results.save(" in path.read_text()} - {"results"}
+
+    assert saving <= set(MODULES)
+    assert [name for name in MODULES if f"`python -m benchmarks.{name}`" not in docs] == []
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
