@@ -45,7 +45,7 @@ class _Tables:
     def __init__(self) -> None:
         self.settings = Settings.from_env()
         self.client = aws.dynamodb_client(self.settings.database_timeout_ms)
-        self.campaigns = CampaignTable(self.client, self.settings.campaign_table)
+        self.campaigns = CampaignTable(self.client, self.settings.campaign_table, copy=now_ms())
 
     @property
     def refusals(self) -> RefusalTable:
