@@ -47,7 +47,7 @@ class Rival:
         self.conflicts = 0
         self.wrong = 0
         self.held_while_free = 0
-        self._stock = day.stock
+        self.stock = day.stock
         self._kept_until = 0
 
     def environment(self, shoppers: Shoppers) -> "_Environment":
@@ -93,7 +93,7 @@ class _Environment:
 
     def answers_at_once(self, request: int) -> bool:
         if self._sold_out and request >= 0:
-            self._shoppers.sold_out()
+            self._refuse()
             return True
         return False
 
@@ -106,8 +106,12 @@ class _Environment:
             self._rival.claim(shopper_of(request))
         except NothingLeft:
             self._sold_out = True
-            self._shoppers.sold_out()
+            self._refuse()
         except (Conflict, TemporarilyOverloaded):
             self._shoppers.throttled(request, None)
         else:
             self._shoppers.granted("")
+
+    def _refuse(self) -> None:
+        self._rival.wrong += self._rival.sold_units < self._rival.stock
+        self._shoppers.sold_out()

@@ -37,7 +37,8 @@ class TableUse:
 class Outcome:
     """What came of a day; times in seconds from the opening, None for what did not happen.
 
-    `wrong_refusals` are "sold out" answers at a time when not every unit was paid: for ours there must be none.
+    `wrong_refusals` are "sold out" answers at a time when not every unit was paid, so that some may have come back: for
+    ours there must be none.
     `held_while_free` are answers "all in carts, come back" at a moment when a unit was free, from what the environment
     had seen within the last second. `timeline` has for each second: requests, units taken, throttles (of the API,
     Lambda or a table), write units and read units.
