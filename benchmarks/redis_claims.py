@@ -3,7 +3,7 @@
     python -m benchmarks.redis_claims [--rounds 3] [--claims 100000]
 
 Needs Debian's `redis-server` and `redis-tools` (apt-get install redis-server); without them it says so and measures
-nothing. Prints a table and writes the section "redis" of results.json. What it means: docs/benchmarks.md.
+nothing. Prints a table and writes the section "redis_claims" of results.json. What it means: docs/benchmarks.md.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def main() -> None:
     console.print(_table(measured, of_processor))
     for name, value in section["crossover"].items():
         console.print(f"{name}: {value}")
-    results.save("redis", section)
+    results.save("redis_claims", section)
     console.print(f"written to {results.RESULTS}")
 
 
