@@ -70,8 +70,8 @@ class Start(NamedTuple):
 
 def environment() -> dict[str, str]:
     """Return what Lambda and the template set, with names that lead nowhere."""
-    globals_ = yaml.load((REPOSITORY / "template.yaml").read_text(), Loader=_Template)["Globals"]
-    names = globals_["Function"]["Environment"]["Variables"]
+    template = yaml.load((REPOSITORY / "template.yaml").read_text(), Loader=_Template)  # noqa: S506 - a safe loader
+    names = template["Globals"]["Function"]["Environment"]["Variables"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
     urls = {name: f"https://sqs.us-east-1.amazonaws.com/1/{name}" for name in names if name.endswith("_URL")}
     made_up = {name: name for name in names if name.endswith(("_TABLE", "_KEY_ID"))}
