@@ -15,9 +15,10 @@ from brandday_local.dynamodb_local import DynamoDbLocal
 TOLERANCE = 0.15
 """Of write units for each sale. The simulation gives requests to environments in turn, the replay by chance."""
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 
 
+@pytest.mark.soak
 @pytest.mark.engine
 @pytest.mark.parametrize(("shoppers", "environments"), [(420, 8), (900, 60)])
 def test_as_many_units_are_sold_for_as_many_writes(shoppers: int, environments: int) -> None:
@@ -30,10 +31,10 @@ def test_as_many_units_are_sold_for_as_many_writes(shoppers: int, environments: 
     simulated = [play(day, seed=seed) for seed in SEEDS]
     with DynamoDbLocal() as engine:
         replayed = [replay(Shards, scenario, engine.endpoint_url, seed) for seed in SEEDS]
-    sold = [statistics.median(run.taken for run in simulated), statistics.median(run.owners for run in replayed)]
+    sold = [statistics.mean(run.taken for run in simulated), statistics.mean(run.owners for run in replayed)]
     writes = [
-        statistics.median(run.write_units_per_sale for run in simulated),
-        statistics.median(run.requests.write_units / run.owners for run in replayed),
+        statistics.mean(run.write_units_per_sale for run in simulated),
+        statistics.mean(run.requests.write_units / run.owners for run in replayed),
     ]
     print(f"{scenario.name}: sold {sold}, write units for each {writes}")
     assert sold[0] == pytest.approx(sold[1], rel=0.02)
