@@ -178,7 +178,7 @@ class _Template(yaml.SafeLoader):
     """Reads a template and drops what CloudFormation would compute."""
 
 
-_Template.add_multi_constructor("!", lambda *_: None)  # type: ignore[no-untyped-call]
+_Template.add_multi_constructor("!", lambda *_: None)
 
 
 def _options() -> argparse.Namespace:

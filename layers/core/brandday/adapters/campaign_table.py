@@ -90,14 +90,17 @@ class CampaignTable:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **condition,
         }
-        copies = [{**first, "pk": {"S": campaign_key(campaign.id, copy)}} for copy in range(1, CAMPAIGN_COPIES)]
+        others: list[Any] = [
+            {"Put": {"TableName": self._table, "Item": {**first, "pk": {"S": campaign_key(campaign.id, copy)}}}}
+            for copy in range(1, CAMPAIGN_COPIES)
+        ]
         index = {"pk": {"S": CAMPAIGN_INDEX}, "sk": {"S": campaign.id}}
         try:
             with overload_translated():
                 self._client.transact_write_items(
                     TransactItems=[
                         {"Put": put_config},  # type: ignore[typeddict-item]
-                        *({"Put": {"TableName": self._table, "Item": copy}} for copy in copies),
+                        *others,
                         {"Put": {"TableName": self._table, "Item": index}},
                         {"Put": {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)}},
                         *([] if seed is None else [{"Put": self._put_seed(campaign.id, seed)}]),  # type: ignore[list-item]
