@@ -41,7 +41,7 @@ soak: $(INSTALLED) ## the tests that take minutes
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
-bench: $(INSTALLED) ## what is claimed about cost, side by side with the usual designs (about 10 minutes)
+bench: $(INSTALLED) ## what is claimed about speed and cost, next to the usual designs (about 20 minutes)
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m benchmarks
 

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
 
-def client_of(endpoint_url: str) -> "DynamoDBClient":
-    """Return a client that never repeats a call by itself."""
-    return SESSION.client(
-        "dynamodb",
-        endpoint_url=endpoint_url,
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}, parameter_validation=False),
+def client_of(endpoint_url: str, *, user_agent: str | None = None) -> "DynamoDBClient":
+    """Return a client that never repeats a call by itself.
+
+    With a `user_agent` the SDK does not put one together for every call, which is a third of a call's processor time:
+    for harnesses that count units, not time.
+    """
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"}, parameter_validation=False, user_agent=user_agent
     )
+    return SESSION.client("dynamodb", endpoint_url=endpoint_url, config=config)

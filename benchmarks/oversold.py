@@ -20,7 +20,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import results
-from benchmarks.cost import PATTERNS
+from benchmarks.cost import COMMON
 from benchmarks.engine import client_of
 from benchmarks.patterns import Answer, Pattern
 from benchmarks.results import wide_console
@@ -136,7 +136,7 @@ def main() -> None:
             table.add_column("pattern")
             for column in ("sold by the rows", "oversold", "left over", "shoppers with two", "seconds"):
                 table.add_column(column, justify="right")
-            for pattern in PATTERNS:
+            for pattern in COMMON:
                 runs = [sell(pattern, crowd, engine.endpoint_url) for _ in range(options.seeds)]
                 owners = [run.owners for run in runs]
                 seconds = median_and_spread([run.seconds for run in runs])[0]

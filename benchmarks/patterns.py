@@ -1,12 +1,15 @@
 """The ways to sell limited stock that are compared, behind one interface.
 
-The first three are the usual ones on DynamoDB: a counter item, and an item per shopper that records the claim. Each
-is written as cheaply as its idea allows, and each environment remembers that it was told "sold out", as ours does.
+The usual ones on DynamoDB, as AWS's post "Implement resource counters with Amazon DynamoDB" describes them
+(https://aws.amazon.com/blogs/database/implement-resource-counters-with-amazon-dynamodb/): a counter item, and a record
+of who took a unit. The post counts only; a shop has to know its buyers, so each has its claim written too. Each is
+written as cheaply as its idea allows, and each environment remembers that it was told "sold out", as ours does.
 """
 
+import hashlib
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, override
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, override
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,7 +90,11 @@ class _CounterPattern(Pattern):
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        client.put_item(TableName=self.table, Item={"pk": {"S": "stock"}, "units": {"N": str(stock)}})
+        client.put_item(TableName=self.table, Item={"pk": {"S": "stock"}, **self.counter(stock)})
+
+    def counter(self, stock: int) -> dict[str, Any]:
+        """Return what the counter item has besides its key."""
+        return {"units": {"N": str(stock)}}
 
     @override
     def background(self, client: "DynamoDBClient", now: Callable[[], int]) -> None:
@@ -118,6 +125,41 @@ class _CounterEnvironment(Environment):
 
     def ask(self, shopper_id: str, now_ms: int) -> Reply:
         raise NotImplementedError
+
+    def move_counter(self, by: int) -> dict[str, Any]:
+        """Return the update that moves the counter on condition that it stays at zero or above."""
+        return {
+            "TableName": self.table,
+            "Key": {"pk": {"S": "stock"}},
+            "UpdateExpression": "SET units = units + :by",
+            "ConditionExpression": "units >= :needed",
+            "ExpressionAttributeValues": {":by": {"N": str(by)}, ":needed": {"N": str(max(0, -by))}},
+        }
+
+    def new_claim(self, shopper_id: str, now_ms: int) -> dict[str, Any]:
+        """Return the put of a claim on condition that the shopper has none."""
+        return {
+            "TableName": self.table,
+            "Item": {"pk": {"S": f"claim#{shopper_id}"}, "at": {"N": str(now_ms)}},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+
+    def put_claim(self, shopper_id: str, now_ms: int) -> Reply:
+        """Put the claim for a unit that was taken; the unit goes back if the shopper has one already."""
+        try:
+            self.client.put_item(**self.new_claim(shopper_id, now_ms))
+        except self.client.exceptions.ConditionalCheckFailedException:
+            self.client.update_item(**self.move_counter(+1))
+            return REFUSED
+        return GRANTED
+
+    def cancelled(self, response: Any) -> Reply:
+        """Return the answer to a cancelled transaction whose first part was to lower the counter."""
+        reasons = [reason.get("Code") for reason in response["CancellationReasons"]]
+        if "TransactionConflict" in reasons:  # never from a local engine, but from AWS
+            return Reply(Answer.TRY_AGAIN)
+        self.sold_out = reasons[0] == "ConditionalCheckFailed"
+        return REFUSED
 
 
 class GetThenPut(_CounterPattern):
@@ -157,37 +199,92 @@ class CounterThenClaim(_CounterPattern):
 class _CounterThenClaim(_CounterEnvironment):
     @override
     def ask(self, shopper_id: str, now_ms: int) -> Reply:
-        failed = self.client.exceptions.ConditionalCheckFailedException
         try:
-            self._move_counter(-1)
-        except failed:
+            self.client.update_item(**self.move_counter(-1))
+        except self.client.exceptions.ConditionalCheckFailedException:
             self.sold_out = True
             return REFUSED
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item={"pk": {"S": f"claim#{shopper_id}"}, "at": {"N": str(now_ms)}},
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except failed:  # this shopper has one already
-            self._move_counter(+1)
-            return REFUSED
-        return GRANTED
+        return self.put_claim(shopper_id, now_ms)
 
-    def _move_counter(self, by: int) -> None:
-        self.client.update_item(
-            TableName=self.table,
-            Key={"pk": {"S": "stock"}},
-            UpdateExpression="SET units = units + :by",
-            ConditionExpression="units >= :needed",
-            ExpressionAttributeValues={":by": {"N": str(by)}, ":needed": {"N": str(max(0, -by))}},
-        )
+
+class OptimisticLock(_CounterPattern):
+    """Reads the counter with its version, writes it one lower if the version is still the same, then puts the claim."""
+
+    name = "optimistic lock, then claim"
+
+    @override
+    def counter(self, stock: int) -> dict[str, Any]:
+        return {"units": {"N": str(stock)}, "version": {"N": "0"}}
+
+    @override
+    def environment(self, client: "DynamoDBClient", now: Callable[[], int]) -> Environment:
+        return _OptimisticLock(client, self.table)
+
+
+class _OptimisticLock(_CounterEnvironment):
+    TRIES = 3
+    """As often as ours, before the shopper is told to come back: the post retries, too, and leaves open how often."""
+
+    @override
+    def ask(self, shopper_id: str, now_ms: int) -> Reply:
+        counter: Any = self.client.get_item(TableName=self.table, Key={"pk": {"S": "stock"}})["Item"]
+        for _ in range(self.TRIES):
+            if counter["units"]["N"] == "0":
+                self.sold_out = True
+                return REFUSED
+            try:
+                self.client.update_item(**self._lower(int(counter["units"]["N"]), int(counter["version"]["N"])))
+            except self.client.exceptions.ConditionalCheckFailedException as failed:
+                answer: Any = failed.response
+                counter = answer["Item"]  # comes with the refusal, so that nobody needs to read again
+            else:
+                return self.put_claim(shopper_id, now_ms)
+        return Reply(Answer.TRY_AGAIN)
+
+    def _lower(self, units: int, version: int) -> dict[str, Any]:
+        numbers = {":left": units - 1, ":next": version + 1, ":seen": version}
+        return {
+            "TableName": self.table,
+            "Key": {"pk": {"S": "stock"}},
+            "UpdateExpression": "SET units = :left, version = :next",
+            "ConditionExpression": "version = :seen",
+            "ExpressionAttributeValues": {name: {"N": str(number)} for name, number in numbers.items()},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+
+class CounterByToken(_CounterPattern):
+    """Lowers the counter in a transaction with a client token, then puts the claim.
+
+    The token makes a repeated decrement harmless for ten minutes, and so a crash between the two, if it is repeated by
+    then. A transaction over both would need no token to be safe and costs more: that is the next one.
+    """
+
+    name = "transaction with client token, then claim"
+
+    @override
+    def environment(self, client: "DynamoDBClient", now: Callable[[], int]) -> Environment:
+        return _CounterByToken(client, self.table)
+
+
+class _CounterByToken(_CounterEnvironment):
+    @override
+    def ask(self, shopper_id: str, now_ms: int) -> Reply:
+        token = hashlib.blake2b(f"{self.table} {shopper_id}".encode(), digest_size=18).hexdigest()  # 36 characters
+        try:
+            self.client.transact_write_items(
+                TransactItems=[{"Update": self.move_counter(-1)}],  # type: ignore[typeddict-item]  # a plain dict
+                ClientRequestToken=token,
+            )
+        except self.client.exceptions.TransactionCanceledException as cancelled:
+            return self.cancelled(cancelled.response)
+        return self.put_claim(shopper_id, now_ms)
 
 
 class CounterWithClaim(_CounterPattern):
-    """Lowers the counter and puts the claim in one transaction."""
+    """Lowers the counter and puts the claim in one transaction: the claim is the marker that makes it repeatable."""
 
-    name = "transaction: counter + claim"
+    name = "transaction with marker item"
 
     @override
     def environment(self, client: "DynamoDBClient", now: Callable[[], int]) -> Environment:
@@ -200,28 +297,46 @@ class _CounterWithClaim(_CounterEnvironment):
         try:
             self.client.transact_write_items(
                 TransactItems=[
-                    {
-                        "Update": {
-                            "TableName": self.table,
-                            "Key": {"pk": {"S": "stock"}},
-                            "UpdateExpression": "SET units = units - :one",
-                            "ConditionExpression": "units >= :one",
-                            "ExpressionAttributeValues": {":one": {"N": "1"}},
-                        }
-                    },
-                    {
-                        "Put": {
-                            "TableName": self.table,
-                            "Item": {"pk": {"S": f"claim#{shopper_id}"}, "at": {"N": str(now_ms)}},
-                            "ConditionExpression": "attribute_not_exists(pk)",
-                        }
-                    },
+                    {"Update": self.move_counter(-1)},  # type: ignore[typeddict-item]  # plain dicts
+                    {"Put": self.new_claim(shopper_id, now_ms)},  # type: ignore[typeddict-item]
                 ]
             )
         except self.client.exceptions.TransactionCanceledException as cancelled:
-            reasons = [reason.get("Code") for reason in cancelled.response["CancellationReasons"]]
-            if "TransactionConflict" in reasons:  # never from a local engine, but from AWS
-                return Reply(Answer.TRY_AGAIN)
-            self.sold_out = reasons[0] == "ConditionalCheckFailed"
+            return self.cancelled(cancelled.response)
+        return GRANTED
+
+
+class SetOfTakers(_CounterPattern):
+    """Adds the shopper to a set in one item while that is smaller than the stock: one write, of a growing item."""
+
+    name = "set of takers in one item"
+
+    @override
+    def environment(self, client: "DynamoDBClient", now: Callable[[], int]) -> Environment:
+        return _SetOfTakers(client, self.table)
+
+    @override
+    def claims(self, client: "DynamoDBClient") -> list[str]:
+        item = client.get_item(TableName=self.table, Key={"pk": {"S": "stock"}}, ConsistentRead=True)["Item"]
+        return sorted(item.get("takers", {}).get("SS", ()))
+
+
+class _SetOfTakers(_CounterEnvironment):
+    @override
+    def ask(self, shopper_id: str, now_ms: int) -> Reply:
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key={"pk": {"S": "stock"}},
+                UpdateExpression="ADD takers :one",
+                ConditionExpression="attribute_not_exists(takers)"
+                " OR (size(takers) < units AND NOT contains(takers, :shopper))",
+                ExpressionAttributeValues={":one": {"SS": [shopper_id]}, ":shopper": {"S": shopper_id}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self.client.exceptions.ConditionalCheckFailedException as failed:
+            answer: Any = failed.response
+            item = answer["Item"]
+            self.sold_out = len(item["takers"]["SS"]) >= int(item["units"]["N"])
             return REFUSED
         return GRANTED

@@ -18,7 +18,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import results
-from benchmarks.cost import PATTERNS
+from benchmarks.cost import COMMON
 from benchmarks.engine import client_of
 from benchmarks.meter import Meter
 from benchmarks.patterns import Answer, Pattern
@@ -96,7 +96,7 @@ def main() -> None:
         table.add_column(column, justify="right")
     section: dict[str, Any] = {}
     with DynamoDbLocal() as engine:
-        for pattern in PATTERNS:
+        for pattern in COMMON:
             if pattern.oversells:
                 continue
             quiet = refuse(pattern, engine.endpoint_url)

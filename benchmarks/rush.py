@@ -35,6 +35,11 @@ class Scenario:
         return self.environments * 10 >= self.shoppers
 
     @property
+    def demand(self) -> float:
+        """Shoppers per unit."""
+        return self.shoppers / self.stock
+
+    @property
     def name(self) -> str:
         """As in the tables."""
         cold = ", cold" if self.is_cold else ""
@@ -51,6 +56,9 @@ class Outcome:
     shoppers_with_two: int
     requests: Usage
     consumer: Usage
+    granted: Usage
+    refused: Usage
+    """The same sums apart, for those who got a unit and for those who did not."""
     calls_granted: list[int]
     calls_refused: list[int]
     """Calls per request, without the pattern's reads of its config (see `Pattern.config_operation`)."""
@@ -81,8 +89,8 @@ class _Rush:
         self.scenario = scenario
         self.time = VirtualTime(START_MS - 1)
         self.account = "preparation"
-        self.unmetered = client_of(endpoint_url)
-        self.client = client_of(endpoint_url)
+        self.unmetered = client_of(endpoint_url, user_agent="benchmark")
+        self.client = client_of(endpoint_url, user_agent="benchmark")
         self.meter = Meter(lambda: self.account, self.unmetered)
         self.meter.attach(self.client)
         self.latency = random.Random(seed)
@@ -92,7 +100,7 @@ class _Rush:
         for number, arrival in enumerate(arrivals):
             queue = self.queues.setdefault(dice.randrange(scenario.environments), [])
             queue.append((START_MS + arrival, f"shopper-{seed}-{number}"))
-        self.requests: list[tuple[float, Answer, int]] = []
+        self.requests: list[tuple[str, Answer, int]] = []
 
     def play(self) -> Outcome:
         self.pattern.create(self.unmetered, self.scenario.stock, int(START_MS))
@@ -128,7 +136,7 @@ class _Rush:
                 answer = environment.claim(shopper, self._now()).answer
                 usage = self.meter.usage(shopper)
                 calls = usage.calls - usage.operations[self.pattern.config_operation]
-                self.requests.append((arrival, answer, calls))
+                self.requests.append((shopper, answer, calls))
 
         return serve
 
@@ -143,13 +151,12 @@ class _Rush:
 
     def _outcome(self) -> Outcome:
         consumer = self.meter.accounts.pop("consumer", Usage())
+        granted, refused = Usage(), Usage()
+        for shopper, answer, _ in self.requests:
+            (granted if answer is Answer.GRANTED else refused).add(self.meter.usage(shopper))
         requests = Usage()
-        for usage in self.meter.accounts.values():
-            requests.calls += usage.calls
-            requests.write_units += usage.write_units
-            requests.read_units += usage.read_units
-            requests.failed_writes += usage.failed_writes
-            requests.operations.update(usage.operations)
+        for usage in self.meter.accounts.values():  # also of calls that nobody thought of
+            requests.add(usage)
         owners = Counter(self.pattern.claims(self.unmetered))
         return Outcome(
             answers=dict(Counter(str(answer) for _, answer, _ in self.requests)),
@@ -157,6 +164,8 @@ class _Rush:
             shoppers_with_two=sum(1 for units in owners.values() if units > 1),
             requests=requests,
             consumer=consumer,
+            granted=granted,
+            refused=refused,
             calls_granted=[calls for _, answer, calls in self.requests if answer is Answer.GRANTED],
             calls_refused=[calls for _, answer, calls in self.requests if answer is not Answer.GRANTED],
         )

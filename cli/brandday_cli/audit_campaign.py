@@ -1,7 +1,7 @@
 """The audit: prove from the tables that not one unit was oversold or lost, and no reward lost or delivered twice.
 
-The tables are read shard by shard with consistent reads, so memory grows only with the shoppers
-whose claims lie outside their home shard. A sale may go on meanwhile. One item is read atomically,
+The tables are read shard by shard with consistent reads, and shoppers with entries in several shards are
+set aside on disk, so memory does not grow with the sale. A sale may go on meanwhile. One item is read atomically,
 so what one shard says about itself stands; a fact that spans items (a pointer and its claim, one
 shopper's total) may have moved between two reads, and is believed only after all the items it
 rests on were read again in one transaction.
@@ -38,6 +38,7 @@ from brandday_cli.audit_rules import (
     crosses_shards,
 )
 from brandday_cli.audit_tables import BATCH_SIZE, AuditTables
+from brandday_cli.audit_travellers import Travellers
 
 OVERDUE_NOTE_MS = 5 * 60 * 1000
 """How long after its expiry a hold that is not back on sale is worth a note."""
@@ -51,8 +52,8 @@ class _Tally:
     """What is gathered while the shards stream by."""
 
     pools: dict[str, Pool]
+    travellers: Travellers
     restocks: dict[tuple[str, str], int] = field(default_factory=dict)
-    travellers: dict[str, dict[int, tuple[Entry, ...]]] = field(default_factory=dict)
     overdue_units: int = 0
 
 
@@ -83,7 +84,6 @@ def audit_campaign(
     lottery = decode_lottery(plan, config or {})
     pools = {slot: Pool(sku, plan.stock[sku]) for slot, sku in plan.sku_of_slot.items()}
     findings = Findings(list(pools.values()), violations)
-    tally = _Tally(pools)
     summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
     coupon_plan = decode_coupon_plan(plan, config or {})
     audits: list[RewardAudit | LotteryAudit | CouponAudit] = []
@@ -100,16 +100,18 @@ def audit_campaign(
     elif rewards is not None:
         audits.append(RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep))
     parts = plan.shards + sum(audit.parts() for audit in audits)
-    for number, item in tables.read_shards(campaign_id, range(plan.shards)):
-        shard = decode_shard(plan, number, item)
-        _take_in(plan, shard, tally, findings, now_ms())
-        if summary is not None:
-            violations += check_summary(plan, shard, summary.get(number))
-        for audit in audits:
-            audit.take_shard(shard)
-        on_progress(number + 1, parts)
-    for shopper, records in tally.travellers.items():
-        violations += _judge_traveller(tables, plan, shopper, records, now_ms, strict=strict)
+    with Travellers() as travellers:
+        tally = _Tally(pools, travellers)
+        for number, item in tables.read_shards(campaign_id, range(plan.shards)):
+            shard = decode_shard(plan, number, item)
+            _take_in(plan, shard, tally, findings, now_ms())
+            if summary is not None:
+                violations += check_summary(plan, shard, summary.get(number))
+            for audit in audits:
+                audit.take_shard(shard)
+            on_progress(number + 1, parts)
+        for shopper, records in travellers:
+            violations += _judge_traveller(tables, plan, shopper, records, now_ms, strict=strict)
     violations += _judge_restocks(tables, plan, tally.restocks)
     violations += check_pools(findings.pools)
     if scan:
@@ -141,7 +143,7 @@ def _take_in(plan: Plan, shard: Shard, tally: _Tally, findings: Findings, now_ms
         tally.restocks[key] = tally.restocks.get(key, 0) + units
     for shopper, entries in shard.records.items():
         if crosses_shards(plan, shard, shopper):
-            tally.travellers.setdefault(shopper, {})[shard.number] = entries
+            tally.travellers.add(shopper, shard.number, entries)
         elif plan.home_of(shopper) == shard.number:
             findings.violations += check_shopper(plan, shopper, {shard.number: entries}, now_ms)
         tally.overdue_units += sum(

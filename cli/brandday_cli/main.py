@@ -17,6 +17,7 @@ from brandday_cli.console import ask, done, out, print_failure, print_json
 from brandday_cli.failures import CommandFailed
 from brandday_cli.fulfilments import approve, fulfilment, fulfilments
 from brandday_cli.lottery import draw, winners
+from brandday_cli.plan import plan
 from brandday_cli.redrive import redrive
 from brandday_cli.rehearse import rehearse
 from brandday_cli.target import Target, find_local_stack
@@ -192,6 +193,7 @@ app.command()(winners)
 app.command()(draw)
 app.command()(verify)
 app.command()(rehearse)
+app.command()(plan)
 app.command()(fulfilments)
 app.command()(fulfilment)
 app.command()(approve)

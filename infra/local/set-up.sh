@@ -45,5 +45,5 @@ fi
 
 echo "Installing what the project needs into .venv (once; about a minute) ..."
 .venv/bin/python -m pip install --disable-pip-version-check -qq --no-compile \
-    --constraint constraints.txt --editable ".[local,dev]"
+    --constraint constraints.txt --editable ".[local,simulation,dev]"
 touch .venv/installed

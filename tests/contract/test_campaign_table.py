@@ -11,13 +11,16 @@ from moto import mock_aws
 
 from brandday.adapters.aws import overload_translated
 from brandday.adapters.campaign_table import CampaignTable
-from brandday.adapters.keys import seed_key
+from brandday.adapters.keys import CAMPAIGN_COPIES, campaign_key, seed_key
+from brandday.adapters.summary_table import SummaryTable
 from brandday.domain.campaign import Campaign, Restock, Status
 from brandday.domain.code_words import WordKind
 from brandday.domain.errors import CampaignConflict, CampaignNotFound, TemporarilyOverloaded, ValidationFailed
 from brandday.domain.layout import plan_layout, to_base64url
 from brandday.domain.lottery_state import freeze
+from brandday.domain.summary import ShardTally, Tally, subtotal
 from brandday.domain.trail import Change, TrailEntry
+from brandday.usecases.live_campaigns import read_summary
 from tests.engines import Engine, tables_in
 from tests.fakes.coupon_declarations import declared_coupons, imported, shared, taken
 from tests.fakes.declarations import BEFORE, declared
@@ -281,6 +284,72 @@ def test_the_summary_comes_with_the_campaign_in_one_query(table: Table) -> None:
     summary = {"pk": {"S": f"CAMPAIGN#{published().id}"}, "sk": {"S": "SUMMARY"}}
     table.client.put_item(TableName=table.name, Item=summary | {"as_of": {"N": "17"}, "c0": {"S": "{}"}})
     assert table.store.load(published().id) == (published(), {"as_of": "17", "c0": "{}"})
+
+
+# --- copies: what every environment reads once a second is more than one partition can give ---
+
+
+@pytest.fixture(params=ENGINES)
+def any_table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    if request.param == "moto":
+        yield request.getfixturevalue("table")
+    else:
+        yield from _opened(request.getfixturevalue(request.param))
+
+
+def copies(of: Table) -> list[CampaignTable]:
+    """The table as environments of every kind read it."""
+    return [CampaignTable(of.client, of.name, copy=1_794_182_403_120 + part) for part in range(CAMPAIGN_COPIES)]
+
+
+def test_an_act_is_in_every_copy_as_soon_as_it_is_in_one(any_table: Table) -> None:
+    """GIVEN a campaign WHEN it is published, paused and ended THEN every environment reads each act."""
+    for version, status in enumerate((Status.PUBLISHED, Status.PAUSED, Status.ENDED), start=1):
+        saved = replace(published(version), status=status)
+        any_table.store.save(saved, version - 1, entry(status, at=BEFORE + version, version=version))
+        assert [each.load(saved.id) for each in copies(any_table)] == [(saved, {})] * CAMPAIGN_COPIES
+
+
+def test_a_refused_act_is_in_no_copy(any_table: Table) -> None:
+    any_table.store.save(published(), 0, entry())
+    with pytest.raises(CampaignConflict):
+        any_table.store.save(replace(published(8), status=Status.PAUSED), 7, entry("pause", at=BEFORE + 1))
+    assert [each.load(published().id) for each in copies(any_table)] == [(published(), {})] * CAMPAIGN_COPIES
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("any_table", ["dynamodb_local"], indirect=True)  # the others count units in a way of their own
+def test_the_copies_share_no_partition_and_each_costs_half_a_read_unit(any_table: Table) -> None:
+    asked: list[str] = []
+    units: list[float] = []
+
+    def ask(params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+        asked.append(params["ExpressionAttributeValues"][":pk"]["S"])
+
+    any_table.client.meta.events.register("before-parameter-build.dynamodb.Query", ask)
+    any_table.client.meta.events.register(
+        "after-call.dynamodb.Query", lambda parsed, **_: units.append(parsed["ConsumedCapacity"]["CapacityUnits"])
+    )
+    any_table.store.save(published(), 0, entry())
+    for each in copies(any_table):
+        each.load(published().id)
+    assert len(set(asked)) == len(asked) == CAMPAIGN_COPIES
+    assert units == [0.5] * CAMPAIGN_COPIES
+
+
+def test_a_subtotal_is_in_every_copy_although_somebody_stopped_half_way(any_table: Table) -> None:
+    any_table.store.save(published(), 0, entry())
+    total = subtotal({0: ShardTally(7, {"0": Tally(1, 2, 3)}, None)})
+    summaries = SummaryTable(any_table.client, any_table.name)
+    summaries.save_subtotal(published().id, 0, total, 17)
+    key = {"pk": {"S": campaign_key(published().id, CAMPAIGN_COPIES - 1)}, "sk": {"S": "SUMMARY"}}
+    any_table.client.delete_item(TableName=any_table.name, Key=key)
+
+    summaries.save_subtotal(published().id, 0, total, 18)
+
+    found = [read_summary(each.load(published().id)[1]) for each in copies(any_table)]
+    assert [(each.version, each.held) for each in found] == [(7, {"0": 2})] * CAMPAIGN_COPIES
 
 
 def test_more_campaigns_than_one_page_are_listed(table: Table) -> None:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from brandday import bootstrap
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.entry_table import EntryTable, decode_entrant
 from brandday.adapters.fulfilment_queue import dispatch_body
+from brandday.adapters.keys import CAMPAIGN_COPIES, campaign_key
 from brandday.adapters.reward_table import decode_reward
 from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.entrant import Entrant, Fate, Try
@@ -672,10 +674,10 @@ def _end_lotteries() -> None:
     """Long enough ago for the seal, and for the draw."""
     document = _config(TRIAL)["document"]["S"]
     _rewrite(TRIAL, found := re.findall(r'"draw":{"at[^,]*', document)[0], re.sub(r"\d{13}", "1000", found))
-    for campaign in (LUCK, TRIAL):
+    for campaign, copy in product((LUCK, TRIAL), range(CAMPAIGN_COPIES)):
         _unnoted("dynamodb").update_item(
             TableName="CampaignTable",
-            Key=_config_key(campaign),
+            Key=_config_key(campaign, copy),
             UpdateExpression="SET #status = :ended, ended_at = :at",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={
@@ -770,16 +772,17 @@ def _make_holds_due() -> None:
 def _rewrite(campaign_id: str, old: str, new: str) -> None:
     document = _config(campaign_id)["document"]["S"]
     assert old in document
-    _unnoted("dynamodb").update_item(
-        TableName="CampaignTable",
-        Key=_config_key(campaign_id),
-        UpdateExpression="SET document = :document",
-        ExpressionAttributeValues={":document": {"S": document.replace(old, new)}},
-    )
+    for copy in range(CAMPAIGN_COPIES):
+        _unnoted("dynamodb").update_item(
+            TableName="CampaignTable",
+            Key=_config_key(campaign_id, copy),
+            UpdateExpression="SET document = :document",
+            ExpressionAttributeValues={":document": {"S": document.replace(old, new)}},
+        )
 
 
-def _config_key(campaign_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"CAMPAIGN#{campaign_id}"}, "sk": {"S": "CONFIG"}}
+def _config_key(campaign_id: str, copy: int = 0) -> dict[str, Any]:
+    return {"pk": {"S": campaign_key(campaign_id, copy)}, "sk": {"S": "CONFIG"}}
 
 
 def _config(campaign_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from brandday.domain.errors import CampaignNotStarted, SoldOut, TemporarilyOverloaded, Unauthenticated
 from brandday.entrypoints.access_log import write_line
 from brandday.entrypoints.http import build_app
+from brandday.entrypoints.json_text import json_text
 from brandday.entrypoints.problem import pick_language, spread
 from brandday.entrypoints.routes import Answer, File, Input, Output, Request, Route
 from tests.events import Event, http_event
@@ -118,6 +120,39 @@ def test_an_id_with_a_character_that_no_route_matches_is_still_that_things_id(od
     things = client(path="/v1/campaigns/{campaign_id}")
     assert things.send(event(path=f"/v1/campaigns/{odd}")).code == "campaign_not_found"
     assert things.send(event("POST", path=f"/v1/campaigns/{odd}")).code == "method_not_allowed"
+
+
+def test_the_stage_is_no_part_of_the_path() -> None:
+    made = event(path="/rehearsal/v1/things")
+    made["requestContext"]["stage"] = "rehearsal"
+    assert client().send(made).status == 200
+    assert client().send(event(path="/rehearsal/v1/things")).code == "route_not_found"
+
+
+def test_a_path_that_is_spelt_out_comes_before_one_with_a_placeholder() -> None:
+    def say(text: str) -> Callable[[object, Request[Any]], Answer]:
+        return lambda _, __: Answer(ThingAnswer(name=text))
+
+    one, own = (
+        replace(client().routes[0], path=path, handler=say(path))
+        for path in ("/v1/campaigns/{campaign_id}", "/v1/campaigns/mine")
+    )
+    things = Client([one, own], None)
+    assert things.send(event(path="/v1/campaigns/mine")).body["name"] == own.path
+    assert things.send(event(path="/v1/campaigns/yours")).body["name"] == one.path
+
+
+def test_half_a_character_in_the_name_of_a_field_is_answered_like_any_other() -> None:
+    things = client(method="POST", body=ThingBody)
+    answer = things.send(event("POST", raw_body='{"\\ud800": 1, "name": "x"}'))
+    assert (answer.code, answer.body["errors"][0]["rule"]) == ("validation_failed", "bad_format")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\nb", "品牌日", '"', "\x00"])
+def test_whatever_is_written_down_is_one_line_of_json(text: str) -> None:
+    written = json_text({"reason": text, "at": object, "none": None})
+    assert "\n" not in written
+    assert json.loads(written) == {"reason": text, "at": str(object), "none": None}
 
 
 def test_a_missing_token_says_how_to_authenticate() -> None:
@@ -337,5 +372,5 @@ def test_a_line_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_same_route_twice_is_a_mistake_of_ours() -> None:
     route = client().routes[0]
-    with pytest.warns(UserWarning, match="already registered"):
+    with pytest.raises(ValueError, match="twice"):
         build_app([route, route], None, now_ms=lambda: 0, jitter=lambda: 0.0)

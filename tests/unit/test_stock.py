@@ -213,6 +213,17 @@ def test_a_claim_elsewhere_is_announced_at_home_before_it_is_made(full: Shop) ->
     assert written == [0, 0, 1]  # the first was refused
 
 
+@pytest.mark.parametrize("looked_at", [(1, 2, 3), (3, 2, 1)])
+def test_of_the_shards_looked_at_the_fullest_is_chosen(looked_at: tuple[int, ...]) -> None:
+    stock = MemoryStock()
+    terms = Terms(HOLD, EXTENDED_HOLD, lambda _, shard: (0, 1, 5, 3)[shard])
+
+    outcome = stock.run(claim(wish(), terms, write_first=False, elsewhere=lambda: looked_at))
+
+    assert isinstance(outcome, Granted)
+    assert outcome.claim.shard == 2
+
+
 def test_a_claim_elsewhere_is_replayed_and_resumed(full: Shop) -> None:
     full.granted(wish())
     found = Claim(1, Entry(HELD, "0", 1, NOW, "first_"))

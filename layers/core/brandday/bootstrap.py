@@ -48,7 +48,7 @@ class _Tables:
     def __init__(self) -> None:
         self.settings = Settings.from_env()
         self.client = aws.dynamodb_client(self.settings.database_timeout_ms)
-        self.campaigns = CampaignTable(self.client, self.settings.campaign_table)
+        self.campaigns = CampaignTable(self.client, self.settings.campaign_table, copy=now_ms())
 
     @property
     def refusals(self) -> RefusalTable:
@@ -139,13 +139,13 @@ def _tools(tables: _Tables) -> Tools:
 
 def _refusals_counted(tables: _Tables, live: LiveCampaigns) -> WriteLine:
     """Return what writes access-log lines, and counts the refusals among them."""
-    from brandday.entrypoints.access_log import write_line
+    from brandday.entrypoints.http import write_request
     from brandday.usecases.count_refusals import CountRefusals
 
     count = CountRefusals(tables.refusals, now_ms)
 
     def write(line: Mapping[str, Any]) -> None:
-        write_line(line)
+        write_request(line)
         code, campaign_id = line.get("code"), line.get("campaign_id", "")
         if code and live.knows(campaign_id):  # made-up ids are not worth a row
             count(campaign_id, code)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
@@ -45,10 +46,15 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 TRANSACTION_CANCELED = "TransactionCanceledException"
 _CONDITION_FAILED_REASON = "ConditionalCheckFailed"
 
+_USER_AGENT = f"brandday Botocore/{botocore_version}"
+"""A text of our own: botocore puts its own one together anew for every call, which takes 15 % of it."""
+
 
 def dynamodb_client(timeout_ms: int) -> "DynamoDBClient":
     """A DynamoDB client that gives up after `timeout_ms`; AWS_ENDPOINT_URL points it elsewhere."""
-    return boto3.client("dynamodb", config=_config(timeout_ms))
+    # Our adapters make all parameters; to check them once more takes 8 % of a call (docs/decisions/0010).
+    unchecked = Config(parameter_validation=False)
+    return boto3.client("dynamodb", config=_config(timeout_ms).merge(unchecked))
 
 
 def sqs_client(timeout_ms: int, region: str | None = None) -> "SQSClient":
@@ -134,4 +140,5 @@ def _config(timeout_ms: int) -> Config:
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
         max_pool_connections=10,
+        user_agent=_USER_AGENT,
     )

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from brandday.adapters.aws import cancellation_items, cancellation_reasons, is_condition_failure, overload_translated
 from brandday.adapters.keys import (
+    CAMPAIGN_COPIES,
     CAMPAIGN_INDEX,
     CODES,
     CONFIG,
@@ -42,11 +43,16 @@ _CODES_KEY: Mapping[str, Any] = {"pk": {"S": DEPLOYMENT}, "sk": {"S": CODES}}
 
 
 class CampaignTable:
-    """Reads and writes CampaignTable; every method raises TemporarilyOverloaded when it is too busy."""
+    """Reads and writes CampaignTable; every method raises TemporarilyOverloaded when it is too busy.
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    An environment reads one copy of a campaign all the time, `copy` modulo their number; consistent reads are of the
+    first.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, copy: int = 0) -> None:
         self._client = client
         self._table = table
+        self._copy = copy % CAMPAIGN_COPIES
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """The campaign and the attributes of its summary as text, in one query; CampaignNotFound if there is
@@ -56,7 +62,7 @@ class CampaignTable:
             answer = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": campaign_key(campaign_id)}},
+                ExpressionAttributeValues={":pk": {"S": campaign_key(campaign_id, 0 if consistent else self._copy)}},
                 ConsistentRead=consistent,
             )
         items = {item["sk"]["S"]: item for item in answer["Items"]}
@@ -69,8 +75,8 @@ class CampaignTable:
         return [item["sk"]["S"] for item in self._query_all(CAMPAIGN_INDEX)]
 
     def save(self, campaign: Campaign, expected_version: int, entry: TrailEntry, *, seed: bytes | None = None) -> None:
-        """Write the campaign, its place in the index and the entry, with a lottery's `seed` or the words of a published
-        campaign's codes too, or nothing at all.
+        """Write the campaign in all its copies, its place in the index and the entry, with a lottery's `seed` or the
+        words of a published campaign's codes too, or nothing at all.
 
         CampaignConflict if the version there is another than expected; 0 is expected of a new campaign.
         ValidationFailed if a word is another campaign's that is not over.
@@ -83,16 +89,22 @@ class CampaignTable:
             if expected_version
             else {"ConditionExpression": "attribute_not_exists(pk)"}
         )
+        first = _encode(campaign)
         put_config = {
             "TableName": self._table,
-            "Item": _encode(campaign),
+            "Item": first,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **condition,
         }
+        others = [
+            {"TableName": self._table, "Item": {**first, "pk": {"S": campaign_key(campaign.id, copy)}}}
+            for copy in range(1, CAMPAIGN_COPIES)
+        ]
         index = {"pk": {"S": CAMPAIGN_INDEX}, "sk": {"S": campaign.id}}
         words = [] if campaign.status is Status.DRAFT else [w for w in words_of(campaign) if w.until > entry.at]
         puts = [
             put_config,
+            *others,
             {"TableName": self._table, "Item": index},
             {"TableName": self._table, "Item": encode_trail_entry(campaign.id, entry)},
             *([] if seed is None else [self._put_seed(campaign.id, seed)]),

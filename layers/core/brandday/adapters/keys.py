@@ -19,6 +19,9 @@ COUPON_JOB = "JOB#"
 """What every sk of a job begins with."""
 
 REWARD_INDEX = "by_status"
+CAMPAIGN_COPIES = 4
+"""How many copies of CONFIG and SUMMARY there are: as many times what one partition can read (docs/decisions/0011)."""
+
 STATUS_PARTS = 16
 """Over how many keys of the index a campaign's rewards are spread: as many times what one partition can write."""
 
@@ -43,9 +46,12 @@ def parse_shard_key(key: str) -> tuple[str, int]:
     return campaign_id, int(shard)
 
 
-def campaign_key(campaign_id: str) -> str:
-    """CampaignTable pk under which a campaign's CONFIG and SUMMARY items lie side by side."""
-    return f"CAMPAIGN#{campaign_id}"
+def campaign_key(campaign_id: str, copy: int = 0) -> str:
+    """CampaignTable pk under which one copy of a campaign's CONFIG and SUMMARY items lie side by side.
+
+    Copy 0 is what operators look at and what conditions are about; the others are for environments to read.
+    """
+    return f"CAMPAIGN#{campaign_id}#{copy}" if copy else f"CAMPAIGN#{campaign_id}"
 
 
 def summary_key(campaign_id: str) -> str:

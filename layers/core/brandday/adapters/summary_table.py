@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from brandday.adapters.aws import is_condition_failure, overload_translated
-from brandday.adapters.keys import SUMMARY, campaign_key, summary_group_key, summary_key
+from brandday.adapters.keys import CAMPAIGN_COPIES, SUMMARY, campaign_key, summary_group_key, summary_key
 from brandday.domain.summary import ShardTally, Subtotal, decode_tally, encode_subtotal, encode_tally
 
 if TYPE_CHECKING:
@@ -47,17 +47,21 @@ class SummaryTable:
         )
 
     def save_subtotal(self, campaign_id: str, group: int, total: Subtotal, as_of: int) -> None:
-        """Save a group's subtotal unless one as new is there; ``as_of`` is when it was made, in epoch ms."""
-        self._update(
-            {"pk": {"S": campaign_key(campaign_id)}, "sk": {"S": SUMMARY}},
-            f"SET c{group} = :total, v{group} = :version, as_of = :as_of",
-            f"attribute_not_exists(v{group}) OR v{group} < :version",
-            {
-                ":total": {"S": encode_subtotal(total)},
-                ":version": {"N": str(total.version)},
-                ":as_of": {"N": str(as_of)},
-            },
-        )
+        """Save a group's subtotal in each copy unless one as new is there; ``as_of`` is when it was made, in epoch ms.
+
+        Whoever stops half-way is told of the same shards again by the stream, and fills in the rest.
+        """
+        for copy in range(CAMPAIGN_COPIES):
+            self._update(
+                {"pk": {"S": campaign_key(campaign_id, copy)}, "sk": {"S": SUMMARY}},
+                f"SET c{group} = :total, v{group} = :version, as_of = :as_of",
+                f"attribute_not_exists(v{group}) OR v{group} < :version",
+                {
+                    ":total": {"S": encode_subtotal(total)},
+                    ":version": {"N": str(total.version)},
+                    ":as_of": {"N": str(as_of)},
+                },
+            )
 
     def _update(self, key: Any, update: str, condition: str, values: Mapping[str, Any]) -> bool:
         try:

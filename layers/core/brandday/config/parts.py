@@ -18,7 +18,7 @@ LocalTime = Annotated[str, Field(pattern=LOCAL_TIME)]
 class Part(BaseModel):
     """Strict: no unknown fields, no "1" for 1, no true for 1."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class MoneyPart(Part):

@@ -6,8 +6,7 @@ one code needs different words for different facts, `VARIANTS` names the decidin
 key is `code.value`.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from brandday.domain.errors import BrandDayError, FieldError, Param
@@ -51,9 +50,8 @@ def explain_field(error: FieldError, language: str) -> str:
 def _fill(template: str, params: Mapping[str, Param], comma: str) -> str:
     if "{" not in template:
         return template
-    join: Callable[[tuple[str, ...]], str] = partial(str.join, comma)
     return template.format_map(
-        {name: join(value) if isinstance(value, tuple) else value for name, value in params.items()}
+        {name: comma.join(value) if isinstance(value, tuple) else value for name, value in params.items()}
     )
 
 

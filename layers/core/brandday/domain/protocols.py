@@ -140,9 +140,14 @@ def claim(
 def look_elsewhere(
     request: ClaimRequest, candidates: tuple[int, ...], attempt: int, terms: Terms
 ) -> Protocol[tuple[int, Entry, ShardWrite] | None]:
-    """Return the first of the candidates that has the units, with the entry and the write that takes them."""
+    """Return the fullest of the candidates that have the units, with the entry and the write that takes them.
+
+    Others are on their way to the same few units: where there are more, the claim is more likely to be in time.
+    """
     images: tuple[Shard, ...] = (yield Read(candidates)) if candidates else ()
-    for away in images:
+    for away in sorted(
+        images, key=lambda away: -away.free.get(request.slot, terms.capacity(request.slot, away.number))
+    ):
         known = decode_record(away.records.get(request.name))
         added = request.entry([*known, request.entry()._replace(attempt=attempt - 1)])
         write = take(away, request, added, frozenset(), terms)

@@ -4,6 +4,7 @@ Integers compare and add without surprises, and a sale's boundary is exact to th
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
@@ -31,5 +32,10 @@ def to_rfc3339_or_none(moment_ms: int | None) -> str | None:
 def to_rfc3339(moment_ms: int) -> str:
     """`moment_ms` as RFC 3339 in UTC with three decimals: 2026-11-08T16:00:00.000Z."""
     seconds, milliseconds = divmod(moment_ms, 1000)
-    whole = _NAIVE_EPOCH + timedelta(seconds=seconds)
-    return f"{whole.isoformat()}.{milliseconds:03d}Z"
+    return f"{_whole(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole(seconds: int) -> str:
+    """The same seconds are asked for again and again: now, and when holds end that were taken now."""
+    return (_NAIVE_EPOCH + timedelta(seconds=seconds)).isoformat()

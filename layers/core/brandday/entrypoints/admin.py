@@ -29,7 +29,7 @@ from brandday.domain.errors import (
 from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.domain.trail import Change, TrailEntry
-from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
 from brandday.usecases.coupon_jobs import ManageCoupons
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
@@ -74,7 +74,7 @@ class RestockInput(Input):
     quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)]
 
 
-class RestockBody(BaseModel):
+class RestockBody(Shape):
     """A restock; `done` once every shard has its part. Until then the same request takes up what is left."""
 
     id: str
@@ -84,7 +84,7 @@ class RestockBody(BaseModel):
     done: bool
 
 
-class CampaignLine(BaseModel):
+class CampaignLine(Shape):
     """A campaign in a list. Times are RFC 3339 in UTC."""
 
     id: str
@@ -103,7 +103,7 @@ class CampaignLine(BaseModel):
         return cls(**_line(sight.campaign, sight.state))
 
 
-class TableRecord(BaseModel):
+class TableRecord(Shape):
     """One version of a lottery's odds, as exact fractions by prize; in force from `since` on."""
 
     version: int
@@ -112,7 +112,7 @@ class TableRecord(BaseModel):
     hash: Annotated[str, Field(description="SHA-256, in hex, of the version as it is published.")]
 
 
-class LotteryRecord(BaseModel):
+class LotteryRecord(Shape):
     """What a published lottery has promised. Its seed is nowhere in this API."""
 
     commitment: Annotated[str, Field(description="SHA-256 of the seed, in hex.")]
@@ -164,7 +164,7 @@ class CampaignRecord(CampaignLine):
         )
 
 
-class ChangeBody(BaseModel):
+class ChangeBody(Shape):
     """One changed value; `path` leads to it, a SKU by its id; null is "was not there" or "is gone"."""
 
     path: list[str]
@@ -197,7 +197,7 @@ class ActBody(Output):
     dry_run: Annotated[bool, Field(description="True: this is what would be; nothing was written.")] = False
 
 
-class TrailEntryBody(BaseModel):
+class TrailEntryBody(Shape):
     """One act: who (the token's subject) did what, when, and what it changed."""
 
     at: str
@@ -224,7 +224,7 @@ class HistoryBody(Output):
     entries: list[TrailEntryBody]
 
 
-class SkuStatisticsBody(BaseModel):
+class SkuStatisticsBody(Shape):
     """How the units of one SKU stand: `free + held + sold == initial + restocked`."""
 
     sku: str
@@ -247,7 +247,7 @@ class SkuStatisticsBody(BaseModel):
         )
 
 
-class PrizeStatisticsBody(BaseModel):
+class PrizeStatisticsBody(Shape):
     """How a prize comes out against its plan; fractions are texts like `1/200`. What was won is `sold` of its SKU."""
 
     prize: str
@@ -266,7 +266,7 @@ class PrizeStatisticsBody(BaseModel):
         )
 
 
-class LotteryStatisticsBody(BaseModel):
+class LotteryStatisticsBody(Shape):
     """How a lottery goes."""
 
     entries: Annotated[int, Field(description="So far; a second behind, and approximate.")]

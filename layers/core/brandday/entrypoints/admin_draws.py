@@ -6,7 +6,7 @@ Nobody has to do anything for a draw to be held: it is, by a schedule. Every rou
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.beacon import out_at
 from brandday.domain.errors import CampaignNotFound, ValidationFailed, WrongMechanic
@@ -15,14 +15,14 @@ from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.entrypoints.draws import ResultBody, SealBody
 from brandday.entrypoints.http_input import wrong_query
-from brandday.entrypoints.routes import OPERATOR, Answer, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Output, Request, Route, Shape
 from brandday.usecases.inspect_draw import DrawSight, Next, PlaceSight
 from brandday.usecases.rehearse_draw import Rehearsal
 
 _PAGE: Final = r"[0-9]{1,6}"
 
 
-class RoundBody(BaseModel):
+class RoundBody(Shape):
     """The round of a public randomness beacon (drand) that the draw waits for."""
 
     chain: str
@@ -30,7 +30,7 @@ class RoundBody(BaseModel):
     out_at: str
 
 
-class RehearsalBody(BaseModel):
+class RehearsalBody(Shape):
     """What a draw would find if it were held now, with a made-up seed: how it works, and nothing about who will win."""
 
     entrants: int
@@ -89,7 +89,7 @@ class DrawSightBody(Output):
         )
 
 
-class PlaceBody(BaseModel):
+class PlaceBody(Shape):
     """One place of the ranking; winners come first."""
 
     rank: int

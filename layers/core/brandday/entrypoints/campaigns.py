@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.beacon import out_at
 from brandday.domain.campaign import Sku, State
@@ -15,7 +15,7 @@ from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.coupon_terms import CouponTermsBody
 from brandday.entrypoints.money import MoneyBody
-from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
+from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class CampaignUseCases:
     get_campaign: Callable[[str], CampaignView]
 
 
-class RewardTermsBody(BaseModel):
+class RewardTermsBody(Shape):
     """What a unit is once it is the shopper's."""
 
     kind: RewardKind
@@ -38,7 +38,7 @@ class RewardTermsBody(BaseModel):
         return cls(kind=reward.kind, value=None if reward.value is None else MoneyBody.of(reward.value))
 
 
-class SkuBody(BaseModel):
+class SkuBody(Shape):
     """One thing on sale; `title` by language tag."""
 
     sku: str
@@ -63,7 +63,7 @@ class SkuBody(BaseModel):
         )
 
 
-class ReleaseBody(BaseModel):
+class ReleaseBody(Shape):
     """When the units of a prize can be won."""
 
     plan: Annotated[
@@ -88,7 +88,7 @@ class ReleaseBody(BaseModel):
                 return cls(plan="moments", times=None, hour_weights=list(weights))
 
 
-class PrizeBody(BaseModel):
+class PrizeBody(Shape):
     """One thing to be won; `title` by language tag."""
 
     prize: str
@@ -125,14 +125,14 @@ class PrizeBody(BaseModel):
         )
 
 
-class PityBody(BaseModel):
+class PityBody(Shape):
     """Who has missed `after` times in a row wins `prize` with the next entry."""
 
     after: int
     prize: str
 
 
-class AllowanceBody(BaseModel):
+class AllowanceBody(Shape):
     """How often one shopper can enter; days are those of the campaign's time zone."""
 
     per_day: int
@@ -140,7 +140,7 @@ class AllowanceBody(BaseModel):
     earned: Annotated[int, Field(description="Chances that can be earned on top.")]
 
 
-class DrawTermsBody(BaseModel):
+class DrawTermsBody(Shape):
     """When winners are drawn, and who is asked when one does not answer."""
 
     at: str
@@ -159,7 +159,7 @@ class DrawTermsBody(BaseModel):
         )
 
 
-class TableBody(BaseModel):
+class TableBody(Shape):
     """One version of the odds: in force from `since` on; `hash` is that of the version as it is published."""
 
     version: int
@@ -172,7 +172,7 @@ class TableBody(BaseModel):
         return cls(version=table.version, since=to_rfc3339(table.since), hash=table.hash)
 
 
-class LotteryBody(BaseModel):
+class LotteryBody(Shape):
     """What can be won in a lottery and how, and what it has promised."""
 
     mode: Annotated[Mode, Field(description="instant: an entry is decided at once; draw: winners are drawn later.")]
@@ -202,7 +202,7 @@ class LotteryBody(BaseModel):
         )
 
 
-class EligibilityBody(BaseModel):
+class EligibilityBody(Shape):
     """Who may take part; an empty list leaves nobody out."""
 
     member_tiers: list[str]
@@ -210,7 +210,7 @@ class EligibilityBody(BaseModel):
     regions: list[str]
 
 
-class CampaignFields(BaseModel):
+class CampaignFields(Shape):
     """A campaign; it runs in `[starts_at, ends_at)`, RFC 3339 in UTC."""
 
     id: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.campaign import State
 from brandday.domain.campaign_view import BeaconView, DrawView, RulesView, TableView
@@ -19,7 +19,7 @@ from brandday.domain.receipt_page import ReceiptPage
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.campaigns import LotteryBody
 from brandday.entrypoints.http_input import CURSOR, read_cursor, wrong_query
-from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route
+from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DrawState(StrEnum):
     DRAWN = "drawn"
 
 
-class PrizeTableBody(BaseModel):
+class PrizeTableBody(Shape):
     """One version of the prize table; `hash` is the SHA-256 of `document` as canonical JSON."""
 
     version: int
@@ -62,7 +62,7 @@ class PrizeTableBody(BaseModel):
         return cls(version=table.version, since=to_rfc3339(table.since), hash=table.hash, document=dict(table.document))
 
 
-class BeaconBody(BaseModel):
+class BeaconBody(Shape):
     """The round of a public randomness beacon (drand) that the draw waits for."""
 
     chain: Annotated[str, Field(description="Hash of the chain, in hex.")]
@@ -81,7 +81,7 @@ class BeaconBody(BaseModel):
         )
 
 
-class SealBody(BaseModel):
+class SealBody(Shape):
     """The sealed list of all entrants: nobody comes in or goes out any more."""
 
     root: Annotated[str, Field(description="Root of the Merkle tree over all entrants, in hex.")]
@@ -95,7 +95,7 @@ class SealBody(BaseModel):
         return cls(root=seal.root, entrants=seal.entrants, entries=seal.entries, sealed_at=to_rfc3339(seal.sealed_at))
 
 
-class ResultBody(BaseModel):
+class ResultBody(Shape):
     """A draw that was held. Who is who stands in the receipt."""
 
     ranking_hash: Annotated[

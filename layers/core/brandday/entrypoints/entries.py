@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.campaign import Shopper
 from brandday.domain.entrant import MAX_CHANCES, Fate
@@ -24,7 +24,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.receipt import entry_facts
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route, Shape
 from brandday.entrypoints.shopper import shopper_of
 from brandday.usecases.prove_entry import EntryProof
 
@@ -73,21 +73,21 @@ class GrantChancesBody(Input):
     reason: Annotated[Reason, Field(description="What they were earned by. It decides nothing.")] = "other"
 
 
-class EntryPrizeBody(BaseModel):
+class EntryPrizeBody(Shape):
     """A prize; `title` by language tag."""
 
     id: str
     title: dict[str, str]
 
 
-class TryBody(BaseModel):
+class TryBody(Shape):
     """One prize that the entry could have had, and what became of it."""
 
     prize: str
     fate: Annotated[Fate, Field(description="Why it was not won, if it was not.")]
 
 
-class FactsBody(BaseModel):
+class FactsBody(Shape):
     """Keep this: after the end, it is what the published receipt has to say about the entry."""
 
     entry: str
@@ -97,7 +97,7 @@ class FactsBody(BaseModel):
     commitment: Annotated[str, Field(description="SHA-256 of the seed, in hex.")]
 
 
-class EntryFields(BaseModel):
+class EntryFields(Shape):
     """An entry as its owner sees it; times are RFC 3339 in UTC."""
 
     id: str
@@ -132,7 +132,7 @@ class EntryFields(BaseModel):
         )
 
 
-class LeftBody(BaseModel):
+class LeftBody(Shape):
     """How many entries are left, earned chances among them."""
 
     today: int

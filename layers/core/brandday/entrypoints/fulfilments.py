@@ -7,7 +7,7 @@ Webhooks), and the id of their message makes it repeatable, so it needs no Idemp
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from brandday.domain.errors import (
     BrandDayError,
@@ -31,7 +31,7 @@ from brandday.entrypoints.http_input import (
     read_limit,
     wrong_query,
 )
-from brandday.entrypoints.routes import ID_FORMS, OPERATOR, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import ID_FORMS, OPERATOR, Answer, Input, Output, Request, Route, Shape
 from brandday.usecases.dead_letter_ports import QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards, RewardAct, RewardSight
 from brandday.usecases.redrive_queues import RedriveQueues
@@ -77,7 +77,7 @@ class ReceiptBody(Output):
     status: RewardStatus
 
 
-class FulfilmentFields(BaseModel):
+class FulfilmentFields(Shape):
     """A reward on its way, as operators see it; times are RFC 3339 in UTC."""
 
     id: str
@@ -155,7 +155,7 @@ class FulfilmentListBody(Output):
     next: Annotated[str | None, Field(description="Send it as `after` for the next page; null: this is the last.")]
 
 
-class QueueBody(BaseModel):
+class QueueBody(Shape):
     """A queue's length, approximately; null where only dead letters queue."""
 
     name: QueueName

@@ -3,20 +3,18 @@
 `build_app` serves a table of routes: it checks token, ids, Idempotency-Key and body before the handler runs,
 turns whatever comes back (an answer, a refusal, a surprise) into one shape, and writes one line about it.
 
-Powertools' resolver does the routing and keeps the current event on its class: one request at a time per
-process, which is what Lambda does.
+It does the routing itself: a resolver that could do more costs more than all the rest of a refusal
+(docs/decisions/0010).
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import perf_counter_ns
 from typing import Any, Final
-
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from brandday.domain.coupon_code import fold
 from brandday.domain.errors import (
@@ -28,7 +26,7 @@ from brandday.domain.errors import (
     SignatureInvalid,
 )
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.access_log import WriteLine, unexpected, write_line
+from brandday.entrypoints.access_log import WriteLine, line_writer, unexpected
 from brandday.entrypoints.http_input import (
     check_ids,
     check_query,
@@ -39,6 +37,7 @@ from brandday.entrypoints.http_input import (
     read_key,
     read_raw,
 )
+from brandday.entrypoints.json_text import json_text
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
 from brandday.entrypoints.routes import (
     BODY_LIMIT_BYTES,
@@ -57,9 +56,13 @@ __all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "bu
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
+write_request: Final = line_writer(json_text)
+"""Writes the line about a request."""
+
 SERVER_TIME_HEADER: Final = "Server-Time"
 SHORTEST_SECRET: Final = 4
 """Characters: what is shorter is not blotted out of messages that it has come into."""
+DEFAULT_STAGE: Final = "$default"
 
 _SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -92,43 +95,46 @@ def build_app(
     *,
     now_ms: Callable[[], int],
     jitter: Callable[[], float],
-    write: WriteLine = write_line,
+    write: WriteLine = write_request,
 ) -> LambdaHandler:
     """The Lambda handler that serves `routes` with `use_cases`.
 
-    `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries.
+    `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries. ValueError if a route is there
+    twice.
     """
-    app = APIGatewayHttpResolver()
-    paths = [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path)), route) for route in routes]
+    if len({(route.method, route.path) for route in routes}) != len(routes):
+        raise ValueError("a route is there twice")
+    forms = [(_form_of(route.path), route) for route in sorted(routes, key=lambda route: "{" in route.path)]
 
-    def exchange() -> _Exchange:
-        return app.context["exchange"]  # type: ignore[no-any-return]
+    def serve(current: _Exchange) -> dict[str, Any]:
+        route, path = find(current.event)
+        current.route, current.campaign_id, current.reward_id = route.path, _campaign_of(path), _reward_of(path)
+        claims = check_token(current.event, route.scope)
+        if route.scope == OPERATOR:  # never a shopper
+            current.who = claims.get("sub", "")
+        check_path(route, path)
+        query = current.event.get("queryStringParameters") or {}
+        check_query(query, route)
+        request: Request[Any] = Request(
+            path=path,
+            idempotency_key=read_key(current.headers) if route.needs_key else "",
+            body=read_raw(current.event, route.body_limit_bytes) if route.signed else read_body(current.event, route),
+            query=query,
+            headers=current.headers,
+            claims=claims,
+            subject=claims.get("sub", ""),
+        )
+        return succeed(current, route, route.handler(use_cases, request))
 
-    def register(route: Route) -> None:
-        def endpoint(**path: str) -> Response[Any]:
-            current = exchange()
-            current.route, current.campaign_id, current.reward_id = route.path, _campaign_of(path), _reward_of(path)
-            claims = check_token(current.event, route.scope)
-            if route.scope == OPERATOR:  # never a shopper
-                current.who = claims.get("sub", "")
-            check_path(route, path)
-            query = current.event.get("queryStringParameters") or {}
-            check_query(query, route)
-            request: Request[Any] = Request(
-                path=path,
-                idempotency_key=read_key(current.headers) if route.needs_key else "",
-                body=read_raw(current.event, route.body_limit_bytes)
-                if route.signed
-                else read_body(current.event, route),
-                query=query,
-                headers=current.headers,
-                claims=claims,
-                subject=claims.get("sub", ""),
-            )
-            return succeed(current, route, route.handler(use_cases, request))
-
-        rule = re.sub(r"{(\w+)}", r"<\1>", route.path)
-        app.route(rule, method=route.method)(endpoint)
+    def find(event: Mapping[str, Any]) -> tuple[Route, dict[str, str]]:
+        method, path = event["requestContext"]["http"]["method"], _path_of(event)
+        others = []
+        for form, route in forms:
+            if match := form(path):
+                if route.method == method:
+                    return route, match.groupdict()
+                others.append(route.method)
+        raise MethodNotAllowed(allowed=tuple(sorted(others))) if others else RouteNotFound()
 
     def check_path(route: Route, path: Mapping[str, str]) -> None:
         try:
@@ -138,7 +144,7 @@ def build_app(
                 raise SignatureInvalid from None
             raise
 
-    def succeed(current: _Exchange, route: Route, answer: Answer) -> Response[Any]:
+    def succeed(current: _Exchange, route: Route, answer: Answer) -> dict[str, Any]:
         status = answer.status or route.statuses[0]
         current.replayed = "Idempotent-Replayed" in answer.headers
         current.noted = answer.noted
@@ -152,30 +158,30 @@ def build_app(
         }
         if isinstance(answer.body, File):
             headers["Content-Type"] = answer.body.media_type
-            return Response(status_code=status, body=answer.body.content, headers=headers)
+            return _response(status, b64encode(answer.body.content).decode(), headers, encoded=True)
         if route.etag:
             headers["ETag"] = etag = _etag(answer.body)
             if _is_known(etag, current.headers.get("if-none-match", "")):
                 del headers["Content-Type"]
-                return Response(status_code=304, body="", headers=headers)
+                return _response(304, "", headers)
         answer.body.server_time = server_time
-        return Response(status_code=status, body=answer.body.model_dump_json(), headers=headers)
+        return _response(status, answer.body.model_dump_json(), headers)
 
-    def refuse(current: _Exchange, error: BrandDayError) -> Response[str]:
+    def refuse(current: _Exchange, error: BrandDayError) -> dict[str, Any]:
         current.code = error.code
         language = pick_language(current.headers.get("accept-language", ""))
         server_time = to_rfc3339(now_ms())
         retry_after_ms = spread(error.retry_after_ms, jitter)
-        return Response(
-            status_code=error.status,
-            body=problem_text(
+        return _response(
+            error.status,
+            problem_text(
                 error,
                 language=language,
                 request_id=current.request_id,
                 server_time=server_time,
                 retry_after_ms=retry_after_ms,
             ),
-            headers={
+            {
                 **problem_headers(error, language=language, retry_after_ms=retry_after_ms),
                 "Cache-Control": PRIVATE,
                 SERVER_TIME_HEADER: server_time,
@@ -183,53 +189,39 @@ def build_app(
             },
         )
 
-    def fail(current: _Exchange, error: Exception) -> Response[str]:
+    def fail(current: _Exchange, error: Exception) -> dict[str, Any]:
         write(unexpected(error, request_id=current.request_id, secrets=_secrets(current)))
         return refuse(current, InternalError())
-
-    def on_no_route(_: NotFoundError) -> Response[str]:
-        return refuse(exchange(), why_no_route(app.current_event.path, app.current_event.http_method))
-
-    def why_no_route(path: str, method: str) -> BrandDayError:
-        matches = {route.method: (route, match) for form, route in paths if (match := form.fullmatch(path))}
-        if method not in matches:
-            return MethodNotAllowed(allowed=tuple(sorted(matches))) if matches else RouteNotFound()
-        route, match = matches[method]
-        try:  # Powertools' routes do not match every character: an id with such a one belongs to nothing
-            check_path(route, match.groupdict())
-        except BrandDayError as error:
-            return error
-        return RouteNotFound()
-
-    # These three are all there is: without them Powertools answers in three other shapes.
-    app.not_found(on_no_route)
-    app.exception_handler(BrandDayError)(lambda error: refuse(exchange(), error))
-    app.exception_handler(Exception)(lambda error: fail(exchange(), error))
-    for route in routes:
-        register(route)
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         current = _Exchange(event, _request_id(event, context), perf_counter_ns())
         try:
             current.headers = read_headers(event)
-            app.context["exchange"] = current
-            response = app.resolve(event, context)
-        except Exception as error:  # an event that is not one of an HTTP API, or a mistake in this module
-            response = _plain(fail(current, error))
+            try:
+                response = serve(current)
+            except BrandDayError as error:
+                response = refuse(current, error)
+        except Exception as error:  # a surprise, an event that is not one of an HTTP API, or a mistake in this module
+            response = fail(current, error)
         write(_line(current, event, response["statusCode"]))
         return response
 
     return lambda_handler
 
 
-def _plain(response: Response[str]) -> dict[str, Any]:
-    return {
-        "statusCode": response.status_code,
-        "body": response.body,
-        "isBase64Encoded": False,
-        "headers": response.headers,
-        "cookies": [],
-    }
+def _form_of(path: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)).fullmatch
+
+
+def _path_of(event: Mapping[str, Any]) -> str:
+    """The path below the stage, which API Gateway leaves in unless it is the default."""
+    path, stage = str(event["rawPath"]), event["requestContext"].get("stage", DEFAULT_STAGE)
+    return path if stage == DEFAULT_STAGE else path.removeprefix(f"/{stage}")
+
+
+def _response(status: int, body: str, headers: dict[str, str], *, encoded: bool = False) -> dict[str, Any]:
+    """An answer in API Gateway's form (payload 2.0); the body is base64 if it is ``encoded``."""
+    return {"statusCode": status, "body": body, "isBase64Encoded": encoded, "headers": headers, "cookies": []}
 
 
 def _line(current: _Exchange, event: Mapping[str, Any], status: int) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.money import Money
+from brandday.entrypoints.routes import Shape
 
 
-class MoneyBody(BaseModel):
+class MoneyBody(Shape):
     """An amount in minor units (fen, cents) of an ISO 4217 currency."""
 
     amount: Annotated[int, Field(ge=0)]

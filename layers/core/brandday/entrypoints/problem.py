@@ -1,19 +1,18 @@
 """Refusals on the wire: RFC 9457 `application/problem+json`, one shape for all of them, in two languages."""
 
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from brandday.domain.errors import BrandDayError, FieldError, MethodNotAllowed, Unauthenticated
 from brandday.domain.messages import DEFAULT_LANGUAGE, LANGUAGES, explain, explain_field
+from brandday.entrypoints.json_text import json_text
 
 CONTENT_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:brandday:error:"
 INSTANCE_PREFIX: Final = "urn:brandday:request:"
 
 _SPREAD_AT_MOST_MS: Final = 4000
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def problem_text(
@@ -21,7 +20,7 @@ def problem_text(
 ) -> str:
     """The body that tells about `error`."""
     text = explain(error, language)
-    return _encode(
+    return json_text(
         {
             "type": TYPE_PREFIX + error.code,
             "title": text.title,

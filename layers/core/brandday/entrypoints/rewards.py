@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.errors import RewardClosed
 from brandday.domain.fulfilment import RewardKind
@@ -18,7 +18,7 @@ from brandday.domain.reward_view import RewardView
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.address import AddressInput
 from brandday.entrypoints.http_input import page_query, read_cursor, read_limit
-from brandday.entrypoints.routes import SHOPPER, Answer, Output, Request, Route
+from brandday.entrypoints.routes import SHOPPER, Answer, Output, Request, Route, Shape
 from brandday.usecases.manage_rewards import RewardViews
 
 DEFAULT_LIMIT: Final = 20
@@ -71,7 +71,7 @@ _NEXT: Final = {
 }
 
 
-class RewardFields(BaseModel):
+class RewardFields(Shape):
     """A reward; times are RFC 3339 in UTC."""
 
     id: str

@@ -59,13 +59,19 @@ ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
 }
 
 
-class Input(BaseModel):
+class Shape(BaseModel):
+    """What has a form on the wire; pydantic makes its validator when it is first used, which most never are."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Input(Shape):
     """A request's body: no unknown fields, no wrong types put right silently."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Output(BaseModel):
+class Output(Shape):
     """An answer's body; `server_time` (RFC 3339) is filled in when it is sent."""
 
     # Fields with a default are always sent, so the documentation may promise them.

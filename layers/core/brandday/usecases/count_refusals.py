@@ -33,7 +33,10 @@ class CountRefusals:
 
     def __call__(self, campaign_id: str, code: str) -> None:
         """Count one refusal."""
-        self._counts.setdefault(campaign_id, Counter())[code] += 1
+        counts = self._counts.get(campaign_id)
+        if counts is None:
+            counts = self._counts[campaign_id] = Counter()
+        counts[code] += 1
         now = self._now()
         if now - self._reported_at >= REPORT_MS:
             self._reported_at = now

@@ -1,0 +1,71 @@
+"""The benchmarks' own arithmetic: claims that do not hold stop the run, and made-up tables are sound ones."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+import benchmarks
+from benchmarks.__main__ import MODULES
+from benchmarks.growth import NOW_MS, SoldOut, exponent
+from benchmarks.meter import Usage
+from benchmarks.ours import CAMPAIGN
+from benchmarks.results import Claim, stand_by
+from brandday_cli.audit_campaign import audit_campaign
+from brandday_cli.audit_records import RawItem
+
+
+def test_a_claim_that_does_not_hold_stops_the_run_and_is_named() -> None:
+    good = Claim("cost per sale", 1.2, 1.25, "a transaction")
+    stand_by([good])
+
+    with pytest.raises(AssertionError, match=r"time of a claim: 1\.7, claimed 1\.6"):
+        stand_by([good, Claim("time of a claim", 1.7, 1.6, "a bare call")])
+
+
+def test_each_benchmark_is_run_by_make_bench_and_is_in_the_docs() -> None:
+    folder = Path(benchmarks.__file__).parent
+    docs = (folder.parent / "docs" / "benchmarks.md").read_text()
+    saving = {path.stem for path in folder.glob("*.py") if "results.save(" in path.read_text()} - {"results"}
+
+    assert saving <= set(MODULES)
+    assert [name for name in MODULES if f"`python -m benchmarks.{name}`" not in docs] == []
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_the_exponent_of_a_power_is_found(power: float) -> None:
+    assert exponent({size: 3e-6 * size**power for size in (1000, 10_000, 100_000)}) == pytest.approx(power)
+
+
+def test_a_read_unit_costs_a_fifth_of_a_write_unit() -> None:
+    usage = Usage(write_units=3, read_units=1)
+    usage.add(Usage(calls=2, write_units=1, read_units=4, failed_writes=1, operations=Counter(GetItem=2)))
+
+    assert usage.cost == 5.0
+    assert (usage.calls, usage.failed_writes, usage.operations["GetItem"]) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("units", [1, 29, 300, 1003])
+def test_the_sale_that_the_audit_is_timed_on_is_sound(units: int) -> None:
+    findings = audit_campaign(SoldOut(units), CAMPAIGN, now_ms=lambda: NOW_MS)
+
+    assert findings.ok, findings.violations
+    (pool,) = findings.pools
+    assert (pool.free, pool.held + pool.sold) == (0, units)
+
+
+def test_and_its_overflow_is_really_judged() -> None:
+    class Lost(SoldOut):
+        """One pointer is missing."""
+
+        def read_shards(self, campaign_id: str, shards: Iterable[int]) -> Iterator[tuple[int, RawItem | None]]:
+            for number, item in super().read_shards(campaign_id, shards):
+                found = dict(item or {})
+                pointers = [name for name, value in found.items() if str(value.get("S", ""))[:1] == ">"]
+                assert pointers
+                if number == 3:
+                    del found[pointers[0]]
+                yield number, found
+
+    assert [found.code for found in audit_campaign(Lost(300), CAMPAIGN, now_ms=lambda: NOW_MS).violations]
