@@ -95,6 +95,8 @@ def audit_campaign(
             audits.append(
                 CouponAudit(coupons, rewards, plan, coupon_plan, now_ms, strict=strict, sleep=sleep, forged=forged)
             )
+        else:
+            findings.notes.append("Coupons were not audited: name their table with --coupon-table or COUPON_TABLE.")
     elif rewards is not None:
         audits.append(RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep))
     parts = plan.shards + sum(audit.parts() for audit in audits)

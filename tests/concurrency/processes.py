@@ -19,10 +19,12 @@ from benchmarks.patterns import Pattern
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.stock_table import StockTable
 from brandday.domain.campaign import Shopper
+from brandday.domain.coupon_code import SECRET_BYTES, CodeKeys
 from brandday.domain.errors import BrandDayError
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.manage_reservation import ManageReservation
 from brandday.usecases.reserve_units import ReserveUnits
+from brandday.usecases.take_coupon import TakeCoupon
 from tests.engines import Engine, Tables
 
 if TYPE_CHECKING:
@@ -32,12 +34,18 @@ PROCESSES = 4
 ENVIRONMENTS = 4
 """Per process, taken in turn."""
 
+COUPON_KEYS = CodeKeys.from_secret(bytes(range(SECRET_BYTES)))
+"""What all processes make codes of coupons with."""
+
 _START_WITHIN_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Tap:
-    """One shopper asks for units; `pays` at once if granted; `comes_back` as told until granted, or told to stop."""
+    """One shopper asks for units; `pays` at once if granted; `comes_back` as told until granted, or told to stop.
+
+    With `coupon` it is a coupon that is taken, which is the shopper's at once.
+    """
 
     shopper: str
     key: str
@@ -45,11 +53,15 @@ class Tap:
     pays: bool = False
     comes_back: bool = False
     campaign_id: str = CAMPAIGN
+    coupon: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tap came to: `granted`, `replayed`, `resumed` or the code of a refusal; `at` is when it was known."""
+    """What a tap came to: `granted`, `replayed`, `resumed` or the code of a refusal; `at` is when it was known.
+
+    Of a coupon `reservation_id` is its id.
+    """
 
     tap: Tap
     code: str
@@ -125,10 +137,13 @@ class _Environment:
         campaigns = LiveCampaigns(CampaignTable(client, tables.campaign), _now)
         self._reserve = ReserveUnits(campaigns, stock, _now)
         self._manage = ManageReservation(campaigns, stock, _now)
+        self._take = TakeCoupon(campaigns, stock, lambda: COUPON_KEYS, _now)
 
     def answer(self, tap: Tap) -> tuple[Answer, float]:
         """The answer, and after how many seconds to come back if it is no."""
         shopper = Shopper(tap.shopper, channel="app")
+        if tap.coupon:
+            return self._answer_taker(tap, shopper)
         try:
             outcome = self._reserve(shopper, tap.campaign_id, SKU, tap.quantity, tap.key)
         except BrandDayError as refused:
@@ -139,6 +154,13 @@ class _Environment:
             self._manage.confirm(outcome.reservation.id, f"order-{tap.shopper}")
             return Answer(tap, code, at, outcome.reservation.id, paid=True), 0
         return Answer(tap, code, at, outcome.reservation.id), 0
+
+    def _answer_taker(self, tap: Tap, shopper: Shopper) -> tuple[Answer, float]:
+        try:
+            taken = self._take(shopper, tap.campaign_id, tap.key)
+        except BrandDayError as refused:
+            return Answer(tap, refused.code, time.time()), (refused.retry_after_ms or 1000) / 1000
+        return Answer(tap, "replayed" if taken.replayed else "granted", time.time(), taken.facts.id), 0
 
 
 def _serve(tables: Tables, taps: Sequence[Tap], lockstep: bool) -> list[Answer]:

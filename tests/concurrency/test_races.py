@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -16,13 +16,18 @@ from benchmarks.ours import CAMPAIGN, Shards, flash_sale, publish, shards
 from benchmarks.patterns import GetThenPut, Pattern
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.stock_table import StockTable
+from brandday.domain.campaign import Status
+from brandday.domain.coupon import Validity
+from brandday.domain.fulfilment import Fulfilment, RewardTerms
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.shard import POINTER, Shard
+from brandday.usecases.coupon_facts import facts_of_claim
 from brandday.usecases.operate_campaign import OperateCampaign
 from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_tables import DynamoAuditTables
-from tests.concurrency.processes import PROCESSES, Answer, Processes, Tap
+from tests.concurrency.processes import COUPON_KEYS, PROCESSES, Answer, Processes, Tap
 from tests.engines import Engine, Tables
+from tests.fakes.coupon_backend import coupon_terms, coupons
 from tests.fakes.destinations import all_reachable
 
 PAUSE_HOLDS_WITHIN_SECONDS = 2.0
@@ -201,6 +206,49 @@ def test_shoppers_who_come_back_as_told_buy_every_unit(
     sale = count(fresh_tables, stock, limit=1)
     check_answers(served, sale)
     assert (sale.free, sale.held, sale.sold) == (0, 0, stock), "a unit was stranded"
+
+
+@pytest.mark.parametrize("stock", [100, pytest.param(FULL, marks=pytest.mark.soak)])
+def test_shoppers_who_come_back_as_told_take_every_coupon_and_no_two_of_them_the_same(
+    fresh_tables: Tables, processes: Processes, stock: int
+) -> None:
+    """Demand of 105 %, some shoppers want two, some requests are sent twice at about the same moment."""
+    now = time.time_ns() // 1_000_000
+    terms = coupon_terms(
+        quantity=stock, per_shopper=2, validity=Validity(now - 1000, now + 3_600_000), reward=RewardTerms()
+    )
+    campaign = coupons(terms, id=CAMPAIGN, starts_at=now - 1000, ends_at=now + 1_800_000, fulfilment=Fulfilment())
+    taps = [
+        Tap(f"shopper-{number % (stock * 6 // 7)}", f"key-{number}", comes_back=True, coupon=True)
+        for number in range(stock * 105 // 100)
+    ]
+    pattern = Shards.of_tables(fresh_tables.stock, fresh_tables.campaign)
+    with closing(fresh_tables.engine.client()) as client:
+        publish(client, fresh_tables.stock, fresh_tables.campaign, replace(campaign, status=Status.DRAFT), now)
+        project = pattern.background(client, lambda: time.time_ns() // 1_000_000)
+        with processes.serving(fresh_tables, taps + taps[::5]) as answers:
+            deadline = time.monotonic() + 90
+            while len(pattern.claims(client)) < stock and time.monotonic() < deadline:
+                project()
+                time.sleep(0.1)
+            processes.stop.set()
+            served = answers()
+        live = CampaignTable(client, fresh_tables.campaign).load(CAMPAIGN, consistent=True)[0]
+        claims = [
+            (shard.number, name, entry)
+            for shard in shards(client, fresh_tables.stock)
+            for name, entry in shard.entries()
+            if entry.units
+        ]
+
+    sale = count(fresh_tables, stock, limit=2)
+    assert (sale.free, sale.held, sale.sold) == (0, 0, stock), "a coupon was stranded"
+    taken = {facts_of_claim(COUPON_KEYS, live, name, shard, entry.attempt) for shard, name, entry in claims}
+    granted = [answer.reservation_id for answer in served if answer.code == "granted"]
+    assert len(granted) == len(set(granted))
+    assert {answer.reservation_id for answer in served if answer.reservation_id} == {facts.id for facts in taken}
+    assert len({facts.code for facts in taken}) == stock
+    assert any(answer.code == "replayed" for answer in served)
 
 
 def test_nobody_gets_a_unit_later_than_2_seconds_after_a_pause(fresh_tables: Tables, processes: Processes) -> None:

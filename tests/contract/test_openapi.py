@@ -87,7 +87,8 @@ def test_every_error_a_client_can_meet_is_in_the_guide_once() -> None:
         assert len(re.findall(rf"^\| `{kind.code}` \|", GUIDE, re.MULTILINE)) == 1
 
 
-def test_the_examples_in_the_guide_are_a_real_parcel_and_a_real_problem() -> None:
-    parcel, problem = (json.loads(example) for example in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
+def test_the_examples_in_the_guide_are_a_real_parcel_a_real_question_and_a_real_problem() -> None:
+    parcel, asked, problem = (json.loads(example) for example in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
     assert parcel["type"] == EVENT_TYPE
+    check_schema({"$ref": "#/components/schemas/ValidateCodesBody"}, asked)
     check_schema({"$ref": "#/components/schemas/Problem"}, problem)

@@ -34,7 +34,7 @@ schema = schemathesis.openapi.from_path(str(OPENAPI), config=VALID_ONLY)
 
 @pytest.fixture(scope="module")
 def token(stack: LocalStack) -> str:
-    return stack.token("fuzzer", "shopper orders operator", channel="web", tier="gold")
+    return stack.token("fuzzer", "shopper orders store operator", channel="web", tier="gold", store="hangzhou-1")
 
 
 @schema.parametrize()

@@ -76,6 +76,8 @@ def with_some_ids(path: str) -> str:
         "reservation_id": SOME_RESERVATION[17:],
         "reward_id": "rwd_AAAAAAAAAAAA.00000000.none-such",
         "queue": "holds",
+        "coupon_id": f"cpn_{'A' * 20}",
+        "redemption_id": f"rdm_{'A' * 20}",
     }
     filled = re.sub(r"\{(\w+)\}", lambda name: ids.get(name[1], "none-such"), path)
     return f"{filled}?campaign_id=none-such" if filled == "/v1/admin/fulfilments" else filled
@@ -111,7 +113,7 @@ def test_every_route_leads_to_code_that_knows_it(route: TemplateRoute, stack: Lo
 def test_no_guarded_route_lets_in_anybody_without_the_right_token(
     route: TemplateRoute, stack: LocalStack, api: httpx.Client
 ) -> None:
-    others = " ".join({"shopper", "orders", "operator"} - {str(route.scope)})
+    others = " ".join({"shopper", "orders", "store", "operator"} - {str(route.scope)})
     path = with_some_ids(route.path)
     assert api.request(route.method, path).status_code == 401
     assert api.request(route.method, path, headers=bearer(stack.token("somebody", others))).status_code == 403
@@ -185,6 +187,14 @@ def test_the_reward_table_the_queue_and_the_key_are_as_the_template_says(stack: 
     aliases = stack.aws.keys.list_aliases()["Aliases"]
     (key,) = [alias["TargetKeyId"] for alias in aliases if alias["AliasName"] == "alias/brandday-addresses"]
     assert stack.aws.keys.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+
+
+@pytest.mark.stack
+def test_the_coupon_table_is_as_the_template_says(stack: LocalStack) -> None:
+    table = stack.aws.tables.describe_table(TableName=stack.coupon_table)["Table"]
+    indexes = {index["IndexName"]: index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]}
+    assert indexes == {"by_owner": "KEYS_ONLY", "by_campaign": "ALL"}
+    assert "StreamSpecification" not in table
 
 
 @pytest.mark.stack

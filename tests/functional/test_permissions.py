@@ -22,7 +22,9 @@ from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.entry_table import EntryTable, decode_entrant
 from brandday.adapters.fulfilment_queue import dispatch_body
 from brandday.adapters.reward_table import decode_reward
+from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.entrant import Entrant, Fate, Try
+from brandday.domain.qr_content import write_content
 from brandday.domain.webhook_signature import sign
 from brandday.usecases.reward_ports import Dispatch
 from brandday_local.ports import LOOPBACK, free_port
@@ -47,6 +49,7 @@ TABLES = {
     "CampaignTable": "CAMPAIGN_TABLE",
     "RewardTable": "REWARD_TABLE",
     "EntryTable": "ENTRY_TABLE",
+    "CouponTable": "COUPON_TABLE",
 }
 LUCK = "luck"
 """An instant win with four gifts, which come back when nobody claims them, and points until they run out."""
@@ -54,6 +57,16 @@ LUCK = "luck"
 TRIAL = "trial"
 """A draw with as many prizes as entrants, but for one who is a reserve."""
 
+PICKED = "picked-coupons"
+"""Coupons that shoppers take, in three shards."""
+
+EVERYBODYS = "everybodys-code"
+"""A shared code, its uses in three shards."""
+
+MADE, PARTNERS = "made-coupons", "partners-codes"
+"""Coupons that operators generate, and codes of a partner."""
+
+COUPONS = 61
 ENTRANTS = 75
 TRIALS = 60
 PARTNER_QUEUE = "partner-prizes"
@@ -90,6 +103,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         boto3.client("ses").verify_email_identity(EmailAddress="shop@example.com")
         monkeypatch.setenv("EMAIL_SENDER", "shop@example.com")
         monkeypatch.setenv("PRIVATE_DESTINATIONS", "allow")
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "BrandDay")
         monkeypatch.setattr(bootstrap, "REWARDS_AT_ONCE", 1)  # moto cannot be trusted with threads
 
         def note(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -123,6 +137,11 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("FulfilmentWorkerFunction", _deliver)
     _let_claims_lapse()
     play("RewardSweeperFunction", _sweep_rewards)
+    play("AdminFunction", _publish_coupons)
+    play("CouponsFunction", _pick)
+    play("RedemptionsFunction", _redeem)
+    play("RewardIssuerFunction", _write_down)
+    play("AdminFunction", _look_at_coupons)
     play("AdminFunction", _publish_lotteries)
     play("EntriesFunction", _enter)
     _leave_an_entry_pending("stream")
@@ -401,6 +420,141 @@ def _sweep_rewards() -> None:
     assert decode_reward(_reward("physical")).units_returned
 
 
+def _publish_coupons() -> None:
+    admin = bootstrap.admin()
+    kinds: dict[str, dict[str, Any]] = {
+        PICKED: {"code_kind": "unique", "issued_by": "shoppers"},
+        EVERYBODYS: {"code_kind": "shared", "code": "EVERYBODY"},
+        MADE: {"code_kind": "unique", "issued_by": "operators"},
+        PARTNERS: {"code_kind": "imported", "prefix": "PARTNER"},
+    }
+    nowhere = {"connector": "webhook", "url": f"http://{LOOPBACK}:{free_port()}/webhook", "secret": "brandday/partner"}
+    for campaign, kind in kinds.items():
+        document = {
+            "id": campaign,
+            "title": {"en": "Coupons"},
+            "mechanic": "coupon",
+            "time_zone": "UTC",
+            "starts_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60)),
+            "ends_at": "2099-01-01T00:00:00Z",
+            "channels": ["web"],
+            "currency": "CNY",
+            "quantity": COUPONS,
+            "benefit": {"kind": "amount_off", "amount": {"amount": 100, "currency": "CNY"}},
+            **kind,
+        }
+        if campaign in (PICKED, MADE):
+            document |= {"reward": {"kind": "digital"}, "fulfilment": {"by_kind": {"digital": nowhere}}}
+        act = f"/v1/admin/campaigns/{campaign}"
+        applied = _ask(admin, "PUT", act, document)
+        assert applied["statusCode"] == 200, applied
+        assert _ask(admin, "POST", f"{act}/publish", {})["statusCode"] == 200
+    for job, made_by, size in (("some", "generate", 5), ("friends", "target", 2)):
+        _start_job(admin, MADE, {"job": job, "kind": made_by, "size": size, "digest": "" if size == 5 else "0" * 64})
+    _start_job(admin, PARTNERS, {"job": "file", "kind": "import", "size": 9, "digest": "0" * 64})
+
+
+def _start_job(admin: Handler, campaign: str, job: dict[str, Any]) -> None:
+    jobs = f"/v1/admin/campaigns/{campaign}/coupon-jobs"
+    started = _ask(admin, "POST", jobs, job, key=job["job"])
+    assert started["statusCode"] == 201, started
+    one = f"{jobs}/{job['job']}"
+    if job["kind"] == "import":
+        rows = [{"line": 1, "code": "PARTNER-1"}, {"line": 2, "code": "PARTNER-2", "shopper": "shopper-0"}]
+        made = _ask(admin, "POST", f"{one}/rows", {"rows": rows})
+    else:
+        shoppers = {"shoppers": ["shopper-0", "shopper-1"]} if job["kind"] == "target" else {}
+        made = _ask(admin, "POST", f"{one}/batches", {"from": 0, **shoppers})
+    assert made["statusCode"] == 200, made
+    assert _ask(admin, "GET", jobs)["statusCode"] == 200
+
+
+def _look_at_coupons() -> None:
+    admin = bootstrap.admin()
+    stored = f"/v1/admin/campaigns/{MADE}/coupons"
+    codes = []
+    for part in range(16):
+        shown = _ask(admin, "GET", stored, query={"part": str(part)})
+        assert shown["statusCode"] == 200, shown
+        codes += [coupon["code"] for coupon in json.loads(shown["body"])["coupons"]]
+    assert len(codes) == 7
+    disabled = _ask(admin, "POST", f"{stored}/disable", {"codes": codes})
+    assert disabled["statusCode"] == 200, disabled
+    assert _ask(admin, "GET", f"/v1/admin/campaigns/{MADE}/statistics")["statusCode"] == 200
+
+
+def _pick() -> None:
+    statuses, coupons = set(), bootstrap.coupons()
+    for number in range(COUPONS + 3):
+        if number >= COUPONS:
+            coupons = bootstrap.coupons()  # a cold environment looks at other shards before it gives up
+        taken = _as_shopper(coupons, "POST", f"/v1/campaigns/{PICKED}/coupons", number)
+        statuses.add(taken["statusCode"])
+    assert statuses == {201, 409}
+    again = _as_shopper(coupons, "POST", f"/v1/campaigns/{PICKED}/coupons", 0)
+    coupon = json.loads(again["body"])
+    checked = _as_shopper(coupons, "POST", "/v1/validations", 0, body={"codes": [coupon["code"]], "order": _order()})
+    assert json.loads(checked["body"])["best"]["discount"]["amount"] == 100, checked
+    assert _as_shopper(coupons, "GET", f"/v1/coupons/{coupon['id']}/qr", 0)["statusCode"] == 200
+    wallet = _as_shopper(coupons, "GET", "/v1/coupons", 0, query={"order": json.dumps(_order())})
+    assert len(json.loads(wallet["body"])["coupons"]) == 3
+
+
+def _write_down() -> None:
+    changed = [item for item in _items("StockTable") if item["pk"]["S"].startswith(PICKED)]
+    assert bootstrap.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
+    coupons = [item for item in _items("CouponTable") if item["sk"] == {"S": "FACTS"}]
+    assert len([item for item in coupons if item["campaign_id"] == {"S": PICKED}]) == COUPONS
+
+
+def _redeem() -> None:
+    statuses, shop = set(), bootstrap.redemptions()
+    for number in range(COUPONS + 3):
+        if number >= COUPONS:
+            shop = bootstrap.redemptions()  # cold again
+        statuses.add(_order_with(shop, f"SO-{number}", ["EVERYBODY"], number, lock=number < 2)["statusCode"])
+    assert statuses == {201, 409}
+    code = _code_of(1)  # nobody has written it down yet
+    for codes in ([code], ["partner 1", code]):
+        changed = _order_with(shop, "SO-many", codes, 1, lock=True)
+        assert changed["statusCode"] == 201, changed
+    dropped = _order_with(shop, "SO-many", [code], 1, lock=True)
+    one = f"/v1/redemptions/{json.loads(dropped['body'])['id']}"
+    steps = (("GET", one), ("POST", f"{one}/confirm"), ("POST", f"{one}/rollback"))
+    for method, path in steps:
+        answer = _ask(shop, method, path, subject="shop", scope="orders")
+        assert answer["statusCode"] == 200, answer
+    locked = json.loads(_order_with(shop, "SO-0", ["EVERYBODY"], 0, lock=True)["body"])["id"]
+    released = _ask(shop, "DELETE", f"/v1/redemptions/{locked}", subject="shop", scope="orders")
+    assert released["statusCode"] == 200, released
+    body = {"content": _content_of(code), "order_id": "P-1", "order": _order()}
+    scanned = _ask(shop, "POST", "/v1/scans", body, scope="store", claims={"store": "hangzhou-1"})
+    assert scanned["statusCode"] == 201, scanned
+
+
+def _order_with(shop: Handler, order_id: str, codes: list[str], number: int, *, lock: bool) -> dict[str, Any]:
+    body = {"order_id": order_id, "codes": codes, "order": _order(), "shopper": {"id": f"shopper-{number}"}}
+    key = f"{order_id} {codes}"
+    return _ask(shop, "POST", "/v1/redemptions", body | {"lock": lock}, subject="shop", scope="orders", key=key)
+
+
+def _order() -> dict[str, Any]:
+    price = {"amount": 500, "currency": "CNY"}
+    return {"currency": "CNY", "lines": [{"sku": "HERO", "quantity": 1, "unit_price": price}], "channel": "web"}
+
+
+def _code_of(number: int) -> str:
+    """The code of a coupon that a shopper has taken."""
+    found = _as_shopper(bootstrap.coupons(), "POST", f"/v1/campaigns/{PICKED}/coupons", number)
+    return str(json.loads(found["body"])["code"])
+
+
+def _content_of(code: str) -> str:
+    secret = CampaignTable(_unnoted("dynamodb"), "CampaignTable").code_secret()
+    assert secret is not None
+    return write_content(CodeKeys.from_secret(secret), fold(code))
+
+
 def _publish_lotteries() -> None:
     admin = bootstrap.admin()
     nowhere = {"connector": "webhook", "url": f"http://{LOOPBACK}:{free_port()}/webhook", "secret": "brandday/partner"}
@@ -658,12 +812,13 @@ def _ask(
     scope: str = "operator",
     query: dict[str, str] | None = None,
     key: str = "a key",
+    claims: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     event = http_event(
         "reserve_units",
         body=body,
         headers={"idempotency-key": key},
-        claims={"sub": subject, "scope": scope},
+        claims={"sub": subject, "scope": scope, **(claims or {})},
         path={"campaign_id": CAMPAIGN},
     )
     if body is None:
@@ -686,8 +841,8 @@ def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
                 for each in params["TransactItems"]
                 for kind, item in each.items()
             }
-        case "dynamodb", "BatchGetItem":
-            return {("dynamodb:BatchGetItem", table) for table in params["RequestItems"]}
+        case "dynamodb", "BatchGetItem" | "BatchWriteItem":
+            return {(f"dynamodb:{api}", table) for table in params["RequestItems"]}
         case "dynamodb", _:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             return {(f"dynamodb:{api}", params["TableName"] + index)}

@@ -6,7 +6,7 @@ import time
 
 from rich.text import Text
 
-from brandday_local.examples import LUCKY_DRAW, put_on_sale, something_to_buy
+from brandday_local.examples import LUCKY_DRAW, VOUCHER, put_on_sale, something_to_buy
 from brandday_local.processes import alive
 from brandday_local.stack import RECEIVER_PORT, LocalStack
 from brandday_local.steps import console, step
@@ -47,6 +47,9 @@ def show_how_to_use(stack: LocalStack) -> None:
     show("A second operator's, who may approve what the first one applied", stack.token("second-operator", "operator"))
     show("Buy something", reserve_with_curl(stack, shopper))
     show("Try your luck (a new key is a new entry)", enter_with_curl(stack, shopper))
+    show("Take a coupon", take_with_curl(stack, shopper))
+    show("The token of a shop's backend, which redeems codes", stack.token("shop", "orders"))
+    show("The token of a till, which scans them", stack.token("till-1", "store", store="hangzhou-1"))
     show("What that lottery has promised, for anybody", f"curl {stack.api_url}/v1/campaigns/{LUCKY_DRAW}/draw")
     show("A partner, and what it received", stack.receiver_url)
     if not stack.receiver_url.endswith(f":{RECEIVER_PORT}"):
@@ -70,6 +73,13 @@ def enter_with_curl(stack: LocalStack, token: str) -> str:
     """A command line that enters the lucky draw once."""
     headers = (f"authorization: Bearer {token}", "idempotency-key: entry-1")
     url = f"{stack.api_url}/v1/campaigns/{LUCKY_DRAW}/entries"
+    return shlex.join(["curl", "-i", "-X", "POST", url, *(word for header in headers for word in ("-H", header))])
+
+
+def take_with_curl(stack: LocalStack, token: str) -> str:
+    """A command line that takes the shopper's one voucher."""
+    headers = (f"authorization: Bearer {token}", "idempotency-key: coupon-1")
+    url = f"{stack.api_url}/v1/campaigns/{VOUCHER}/coupons"
     return shlex.join(["curl", "-i", "-X", "POST", url, *(word for header in headers for word in ("-H", header))])
 
 

@@ -95,7 +95,7 @@ class LocalStack:
         return TokenIssuer(self.issuer, self.audience, SigningKey.load(key_file()))
 
     def token(self, subject: str, scope: str, **claims: object) -> str:
-        """Return a token for a subject, with scopes ("shopper", "orders", "store", "operator", space separated) and claims."""
+        """Return a token for a subject, with scopes ("shopper orders store operator", or some of them) and claims."""
         return self.tokens.mint(subject, scope, **claims)  # type: ignore[arg-type]  # lifetime_seconds is one of them
 
     @classmethod

@@ -263,7 +263,7 @@ def redemptions() -> Handler:
         release=redeem.release,
         roll_back=redeem.roll_back,
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 
 def draws() -> Handler:
