@@ -12,8 +12,8 @@ from brandday_local.stack import LocalStack
 
 pytestmark = pytest.mark.stack
 
-BY_SCENARIO = {"baseline": 2, "herd": 20, "sustained": 4, "hot_sku": 8, "brand_day": 8, "chaos": 6}
-"""Users of the small runs."""
+BY_SCENARIO = {"baseline": 2, "herd": 8, "sustained": 2, "hot_sku": 6, "brand_day": 6, "chaos": 4}
+"""Users of the small runs: every request in flight is a process of the emulator."""
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
             *("--html", str(folder / "report.html"), "--stop-timeout", "20"),
         ],
         cwd=ROOT,
-        env=os.environ | {"LOAD_STACK": stack.folder, "LOAD_STOCK": "10", "PYTHONPATH": str(ROOT)} | settings,
+        env=os.environ | {"LOAD_STACK": stack.folder, "LOAD_STOCK": "5", "PYTHONPATH": str(ROOT)} | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -37,7 +37,7 @@ def run(
 
 @pytest.mark.parametrize(
     ("scenario", "seconds"),
-    [("herd", 15)]
+    [("herd", 20)]
     + [
         pytest.param(name, seconds, marks=pytest.mark.soak)
         for name, seconds in (("baseline", 10), ("sustained", 10), ("hot_sku", 10), ("brand_day", 25), ("chaos", 30))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
-from gevent import sleep
+from gevent import sleep, spawn_later
 from locust import HttpUser, events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -80,7 +80,7 @@ def _refuse(environment: Environment, why: str) -> None:
     _log.error("no load test: %s", why)
     environment.process_exit_code = 2
     if environment.runner is not None:
-        environment.runner.quit()
+        spawn_later(0.5, environment.runner.quit)  # the run has only begun to start: it cannot end yet
 
 
 class LoadShopper(HttpUser):
@@ -95,15 +95,13 @@ class LoadShopper(HttpUser):
     def become_somebody_else(self) -> None:
         """Go on as a shopper who has nothing yet."""
         if "stage" not in _run:
-            self.environment.runner.quit()
-            sleep(60)
+            sleep(60)  # the run was refused, and is about to end
         try:
             self.token = self.stage.shopper()
             # Not verified: it is ours, and the API will do that.
             self.name: str = jwt.decode(self.token, options={"verify_signature": False})["sub"]
         except LoadRefused as error:
-            _log.warning("%s", error)
-            self.environment.runner.quit()
+            _refuse(self.environment, str(error))
             sleep(60)
 
     @property

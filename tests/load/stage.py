@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from brandday_cli.client import AdminClient
+from brandday_cli.failures import CommandFailed
 from brandday_local.examples import command, environment
-from brandday_local.stack import LocalStack
+from brandday_local.stack import PARTNER_SECRET, LocalStack
 from tests.load.bounds import Bounds, LoadRefused
 
 TOKENS = "LOAD_TOKENS"
 """File with a shopper's token per line, for an API that is not the local stack's."""
 
 OPERATOR_TOKEN, ORDERS_TOKEN = "BRANDDAY_TOKEN", "LOAD_ORDERS_TOKEN"
+WEBHOOK, WEBHOOK_SECRET = "LOAD_WEBHOOK_URL", "LOAD_WEBHOOK_SECRET"
 TABLES = ("STOCK_TABLE", "CAMPAIGN_TABLE", "REWARD_TABLE", "ENTRY_TABLE", "COUPON_TABLE")
 CLAIMS = {"channel": "app", "tier": "gold", "region": "CN", "new_customer": "true"}
+PATIENCE_SECONDS = 60
 PRICE = {"amount": 990, "currency": "CNY"}
 
 
@@ -69,14 +72,16 @@ def coupons(campaign_id: str, quantity: int, opens_at: float) -> dict[str, Any]:
     return _common(campaign_id, "coupon", opens_at) | {
         "currency": "CNY",
         "code_kind": "unique",
+        "issued_by": "shoppers",
         "quantity": quantity,
         "per_shopper": 1,
         "benefit": {"kind": "amount_off", "amount": {"amount": 500, "currency": "CNY"}},
     }
 
 
-def lottery(campaign_id: str, stock: int, opens_at: float) -> dict[str, Any]:
-    """An instant win with one prize at one in ten, handed over by the shop itself."""
+def lottery(campaign_id: str, stock: int, opens_at: float, webhook: tuple[str, str]) -> dict[str, Any]:
+    """An instant win with one prize at one in ten; `webhook` is the address, and the secret, of who hands it over."""
+    url, secret = webhook
     return _common(campaign_id, "lottery", opens_at) | {
         "mode": "instant",
         "prizes": [
@@ -85,10 +90,11 @@ def lottery(campaign_id: str, stock: int, opens_at: float) -> dict[str, Any]:
                 "title": {"en": "Cup"},
                 "stock": stock,
                 "odds": "1/10",
-                "reward": {"kind": "order"},
+                "reward": {"kind": "digital"},
             }
         ],
         "entries": {"per_day": 3, "per_campaign": 3},
+        "fulfilment": {"by_kind": {"digital": {"connector": "webhook", "url": url, "secret": secret}}},
         "compliance": {
             "organiser": "Load test",
             "contact": "ops@example.com",
@@ -142,6 +148,14 @@ class Stage:
         return token
 
     @property
+    def webhook(self) -> tuple[str, str] | None:
+        """Who hands prizes over, with the name of the secret: the local stack's partner, or who is named; else None."""
+        if self.stack is not None:
+            return f"{self.stack.receiver_url}/webhook", PARTNER_SECRET
+        url, secret = os.environ.get(WEBHOOK), os.environ.get(WEBHOOK_SECRET)
+        return (url, secret) if url and secret else None
+
+    @property
     def orders(self) -> str:
         """The shop's token, "" if there is none: then nobody pays."""
         return self._orders
@@ -154,9 +168,16 @@ class Stage:
         self.names[kind] = declaration["id"]
 
     def close(self) -> None:
-        """End the run's campaigns: nothing of it stays on sale."""
+        """End the run's campaigns: nothing of it stays on sale. An API that is still busy is given a minute."""
         for campaign_id in self.names.values():
-            self.operator().end(campaign_id)
+            give_up_at = time.monotonic() + PATIENCE_SECONDS
+            while True:
+                try:
+                    self.operator().end(campaign_id)
+                    break
+                except CommandFailed:
+                    if time.monotonic() > give_up_at:
+                        raise
 
     def audit(self, said_sold_out: bool) -> list[str]:
         """Return what `brandday audit` has against the run's campaigns; it reads the tables, not the API's word.
