@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -31,6 +30,7 @@ from brandday.usecases.reward_ports import Dispatch
 from brandday_local.examples import command, environment
 from brandday_local.places import ROOT
 from brandday_local.stack import LocalStack
+from tests.local_environments import environments_of
 
 CLAIMS_PER_WRITE = 6
 
@@ -194,39 +194,6 @@ class Killer:
                 except ProcessLookupError:
                     continue
                 self.kills[function] += 1
-
-
-STARTED_SECONDS = 5
-"""How long an environment runs before it is killed. One that dies while it starts makes the emulator kill all others of
-its function, too, and start them anew: again and again, if the machine is slow. Lambda does nothing of the kind.
-"""
-
-
-def environments_of(stack: LocalStack) -> Iterator[tuple[int, str]]:
-    """Process ids and function names of the environments that the stack's emulator has started a while ago.
-
-    The emulator gives each environment a process of its own that knows its name as in Lambda, from its environment
-    variables. Other stacks may run on this machine: the endpoint tells them apart.
-    """
-    everything = "-axEww" if sys.platform == "darwin" else "axeww"
-    listed = subprocess.run(
-        ["ps", everything, "-o", "pid=,etime=,command="], capture_output=True, text=True, check=True
-    )
-    for line in listed.stdout.splitlines():
-        words = line.split()
-        if f"AWS_ENDPOINT_URL={stack.endpoint_url}" in words and _seconds(words[1]) >= STARTED_SECONDS:
-            for word in words:
-                if word.startswith("AWS_LAMBDA_FUNCTION_NAME="):
-                    yield int(words[0]), word.partition("=")[2]
-
-
-def _seconds(elapsed: str) -> int:
-    """Seconds of what ps calls elapsed time: [[days-]hours:]minutes:seconds."""
-    days, _, clock = elapsed.rpartition("-")
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part)
-    return int(days or 0) * 86_400 + seconds
 
 
 @dataclass

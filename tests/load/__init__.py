@@ -1,0 +1,1 @@
+"""Load tests for any base URL, with Locust: see docs/load-testing.md."""
