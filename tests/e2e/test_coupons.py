@@ -139,7 +139,9 @@ def test_a_coupon_is_taken_shown_and_told_to_the_partner(stack: LocalStack, api:
     assert (coupon["id"], coupon["code"], coupon["usable"]) == (taken["id"], taken["code"], True)
     (reward,) = eventually(lambda: api.shopper("li-na", "GET", "/v1/rewards").json()["rewards"])
     assert reward["campaign_id"] == TAKEN
-    eventually(lambda: api.shopper("li-na", "GET", f"/v1/rewards/{reward['id']}").json()["status"] == "dispatched")
+    path = f"/v1/rewards/{reward['id']}"
+    # three functions that have never run before, one after the other, on a machine that may be busy
+    eventually(lambda: api.shopper("li-na", "GET", path).json()["status"] == "dispatched", seconds=90)
     received = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()["accepted"]
     assert [each["data"]["source"] for each in received if each["data"]["reward_id"] == reward["id"]] == [taken["id"]]
 

@@ -169,7 +169,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 TOKEN = {"Authorization": "Bearer shopper+orders+store+operator"}
 SIGN = {"X-Sign": "please"}
 
