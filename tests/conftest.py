@@ -12,6 +12,15 @@ from brandday_local.dynamodb_local import DynamoDbLocal, MinistackDynamoDb
 from tests.engines import Engine, Tables, tables_in
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run a file's tests in one process, because they share what they start; all that need the local stack in the same
+    one, because there is one stack.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "e2e" else str(item.path)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_account() -> Iterator[None]:
     """Nothing here can reach an AWS account: made-up credentials, and no profile of the developer's is read."""

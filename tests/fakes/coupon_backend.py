@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.fakes.memory_coupons import MemoryCoupons
-
 from brandday.domain.campaign import Campaign, Shopper, Sku
 from brandday.domain.coupon import (
     POOL,
@@ -32,6 +30,7 @@ from brandday.usecases.issue_rewards import CouponBook, IssueRewards
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.take_coupon import TakeCoupon, Taken
 from tests.fakes.backend import CLOSES, OPENS, SALE, SALT, sale, web_shopper
+from tests.fakes.memory_coupons import MemoryCoupons
 from tests.fakes.reward_backend import FULFILMENT, RewardBackend
 from tests.fakes.tap import tapped
 

@@ -298,7 +298,7 @@ def test_a_claim_in_two_writes_would_lose_a_unit() -> None:
     """Take a unit here, record the claim there: what most sales do. The check has to notice."""
 
     def naive(backend: Backend) -> None:
-        stock, name = backend.environment().reserve_units._stock, backend.layout.name_of(_ann(backend))
+        stock, name = backend.environment().reserve_units._claim._stock, backend.layout.name_of(_ann(backend))
         taken = stock.write(SALE, ShardWrite(0, (), {"0": -1}, {"0": 1}))
         if isinstance(taken, Written):
             stock.write(SALE, ShardWrite(0, (RecordChange(name, None, "h01mrc9khs0oPzrVc"),), {}, {}))
@@ -317,7 +317,7 @@ def test_a_stream_that_is_not_delivered_again_would_lose_reminders() -> None:
 
 def test_a_restock_without_its_mark_would_add_units_twice() -> None:
     def naive(backend: Backend) -> None:
-        stock = backend.environment().reserve_units._stock
+        stock = backend.environment().reserve_units._claim._stock
         for shard in range(3):
             stock.write(SALE, ShardWrite(shard, (), {"0": 1}, {"0": 1}))
 
