@@ -14,11 +14,14 @@ import gevent
 from locust import constant_throughput, events, task
 from locust.env import Environment
 
-from tests.load.shoppers import LoadShopper, play
+from tests.load.shoppers import BUSY, LoadShopper, play
 from tests.load.stage import Stage, flash_sale, new_name
 from tests.local_environments import environments_of
 
 EVERY_SECONDS = 2.0
+LOST = frozenset((500, 502, 504))
+"""What the gateway says for a function that was killed: nobody knows what it had done by then."""
+
 FUNCTIONS = ("-ReservationsFunction-", "-StockProjectorFunction-", "-HoldExpiryFunction-", "-RewardIssuerFunction-")
 
 
@@ -57,6 +60,7 @@ class Buyer(LoadShopper):
     """Buys; when an answer is lost, asks again with the same key."""
 
     wait_time = constant_throughput(1)
+    again = BUSY | LOST
 
     @task
     def buy(self) -> None:

@@ -87,6 +87,8 @@ class LoadShopper(HttpUser):
     """A shopper at the HTTP API; a new person with `become_somebody_else`."""
 
     abstract = True
+    again = BUSY
+    """What a good client takes for "come back": asked again with the same key."""
 
     def on_start(self) -> None:
         """Arrive as somebody."""
@@ -139,11 +141,11 @@ class LoadShopper(HttpUser):
                 document = _document(answer)
                 code = str(document.get("code", ""))
                 _run["sold_out"] |= code == "sold_out"
-                if answer.status_code in BUSY or (200 <= answer.status_code < 500 and (answer.ok or code)):
+                if answer.status_code in self.again or (200 <= answer.status_code < 500 and (answer.ok or code)):
                     answer.success()
                 else:
                     answer.failure(f"{answer.status_code} {code or answer.text[:80]}")
-            if answer.status_code not in BUSY or time.monotonic() > stay_until:
+            if answer.status_code not in self.again or time.monotonic() > stay_until:
                 return answer.status_code, document
             sleep(float(answer.headers.get("Retry-After", 1)))
 
