@@ -12,6 +12,7 @@ from brandday_local.dynamodb_local import DynamoDbLocal, MinistackDynamoDb
 from tests.engines import Engine, Tables, tables_in
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run a file's tests in one process, because they share what they start; all that need the local stack in the same
     one, because there is one stack.
