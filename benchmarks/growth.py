@@ -1,4 +1,4 @@
-"""How time and memory grow with the size: publish, audit, seal, draw, from a thousand units or entries to a million.
+"""How time and memory grow with the size: publish, audit, seal, draw, make coupons, from a thousand to a million.
 
     python -m benchmarks.growth [--largest 1000000] [--only PART_OF_A_NAME]
 
@@ -17,8 +17,9 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import linear_regression, median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rich.table import Table
 
@@ -26,8 +27,18 @@ from benchmarks import draw, results
 from benchmarks.engine import client_of
 from benchmarks.ours import CAMPAIGN, SKU, Shards
 from benchmarks.results import Claim, wide_console
-from brandday.domain.layout import UNITS_PER_SHARD
+from brandday.adapters.coupon_table import encode_facts
+from brandday.config.mechanics import parse_campaign
+from brandday.domain.campaign import Campaign, Status
+from brandday.domain.coupon_code import SECRET_BYTES, CodeKeys
+from brandday.domain.coupon_job import CouponJob, JobKind
+from brandday.domain.coupon_record import CouponFacts
+from brandday.domain.layout import UNITS_PER_SHARD, plan_layout
 from brandday.domain.shard import CONFIRMED, HELD, POINTER, Entry, encode_entry
+from brandday.usecases.coupon_jobs import BATCH, CodeBook, CouponJobs, ManageCoupons
+from brandday.usecases.coupon_ports import Coupons
+from brandday.usecases.ports import Campaigns
+from brandday.usecases.reward_ports import Rewards
 from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_records import RawItem
 from brandday_local.dynamodb_local import DynamoDbLocal
@@ -103,13 +114,87 @@ def hold(entrants: int) -> tuple[Took, Took]:
     return Took(took.seal, took.seal_mb), Took(took.draw, took.draw_mb)
 
 
+def generate(coupons: int) -> tuple[Took]:
+    """Make so many coupons as `brandday coupons generate` does, batch by batch, and write each as its item."""
+    tables = CouponsToBe(coupons)
+    manage = ManageCoupons(
+        campaigns=cast(Campaigns, tables),
+        coupons=cast(Coupons, tables),
+        jobs=cast(CouponJobs, tables),
+        rewards=cast(Rewards, tables),
+        codes=cast(CodeBook, tables),
+        now=lambda: NOW_MS,
+        random_bytes=bytes,
+    )
+    start, began = _memory_mb(), time.process_time()
+    for number in range(0, coupons, BATCH):
+        manage.make(CAMPAIGN, CouponsToBe.JOB, number)
+    seconds = time.process_time() - began
+    assert tables.written == coupons
+    return (Took(seconds, _memory_mb() - start),)
+
+
 IN_MEMORY = "processor time over ports in memory"
 JOBS = (
     Job(("publish a flash sale",), publish, "elapsed time on DynamoDB Local", "units", at_most=0.2, runs=1),
     Job(("audit a sale that is over",), audit, IN_MEMORY, "units"),
     Job(("seal a list of entrants", "draw from a sealed list"), hold, IN_MEMORY, "entrants"),
-    # Bulk coupon generation is one more line here: Job(("generate coupons",), generate, IN_MEMORY, "coupons"),
+    Job(("generate coupons",), generate, IN_MEMORY, "coupons"),
 )
+
+
+class CouponsToBe:
+    """What `ManageCoupons.make` asks of its ports, of a job of so many coupons: it counts what it is given to write."""
+
+    JOB = "bulk"
+
+    def __init__(self, coupons: int) -> None:
+        document = {
+            "id": CAMPAIGN,
+            "title": {"en": "Gifts"},
+            "mechanic": "coupon",
+            "time_zone": "Asia/Shanghai",
+            "starts_at": "2026-11-09T00:00:00",
+            "ends_at": "2026-11-12T00:00:00",
+            "channels": ["app"],
+            "currency": "CNY",
+            "code_kind": "unique",
+            "issued_by": "operators",
+            "quantity": coupons,
+            "benefit": {"kind": "gift", "sku": "MUG", "worth": {"amount": 1500, "currency": "CNY"}},
+            "validity": {"ends_at": "2026-12-01T00:00:00"},
+        }
+        campaign = parse_campaign(document).to_campaign()
+        layout = plan_layout(campaign.skus, b"salt" * 4)
+        self.campaign = replace(campaign, status=Status.PUBLISHED, version=1, layout=layout)
+        self.job = CouponJob(CAMPAIGN, self.JOB, JobKind.GENERATE, coupons, "", NOW_MS, coupons)
+        self.written = 0
+        self._keys = CodeKeys.from_secret(bytes(SECRET_BYTES))
+
+    def load(self, _: str, /, *, consistent: bool) -> tuple[Campaign, None]:
+        """Return the campaign."""
+        del consistent
+        return self.campaign, None
+
+    def get(self, _campaign_id: str, _name: str, /) -> CouponJob:
+        """Return the job as far as it is."""
+        return self.job
+
+    def mark(self, job: CouponJob, done: int) -> None:
+        """Remember how far it is."""
+        self.job = replace(job, done=done)
+
+    def keys(self) -> CodeKeys:
+        """Return keys."""
+        return self._keys
+
+    def put_facts(self, coupons: Iterable[CouponFacts]) -> None:
+        """Make an item of each coupon."""
+        self.written += sum(1 for facts in coupons if encode_facts(facts))
+
+    def create(self, _: object, /) -> None:
+        """Nobody is rewarded: these coupons are for whoever has the code."""
+        raise NotImplementedError
 
 
 class SoldOut:

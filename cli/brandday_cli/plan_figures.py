@@ -15,7 +15,8 @@ from brandday_cli.plan_tariff import Quotas, Tariff
 from brandday_cli.simulation.arrivals import Curve
 
 WRITES_PER_SALE = 1.22
-"""Write units for each unit taken: one, and more for those whose home shard is empty. Measured by `benchmarks.cost`."""
+"""Write units for each unit taken: one, and more for those whose home shard is empty. `benchmarks.cost` measures up to
+1.15 where environments are warm; the rest is room."""
 
 WRITES_PER_ENVIRONMENT = 0.8
 """Environments that are new to a sold-out shard try one write before they know."""
@@ -318,7 +319,7 @@ def _limits(plan: Plan, quotas: Quotas, environments: int, config_units: float) 
             "one shard, read units a second",
             quotas.partition_read_units,
             environments / 2,
-            "no quota raises this: fewer environments, by ReservedConcurrency, or a waiting room before the API",
+            "no quota raises this: fewer environments, by reserved concurrency, or a waiting room before the API",
         ),
         _limit(
             "the campaign's config, read units a second",

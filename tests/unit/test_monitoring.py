@@ -84,3 +84,12 @@ def test_what_functions_measure_is_shown() -> None:
     measured = set(re.findall(r'"(Units[A-Z]\w+|[A-Z]\w+Lag)"', sources))
     assert measured >= {"UnitsHeld", "UnitsSold", "UnitsReleased", "HoldExpiryLag"}
     assert all(name in BODY for name in measured)
+
+
+def test_refusals_are_told_from_answers_by_what_the_access_log_says() -> None:
+    """`= "*"` matches whatever is there, so the line's `code`, null on success, cannot be what tells them apart."""
+    pattern = str(MONITORING["Resources"]["RefusalsByCode"]["Properties"]["FilterPattern"])
+    assert re.findall(r"\$\.(\w+) (\S+) ([^\s)]+)", pattern) == [("status", ">=", "400"), ("code", "=", '"*"')]
+    source = (ROOT / "layers/core/brandday/entrypoints/http.py").read_text(encoding="utf-8")
+    assert '"status": status,' in source
+    assert '"code": current.code,' in source
