@@ -11,6 +11,7 @@ import argparse
 import multiprocessing
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing.pool import Pool
@@ -33,9 +34,9 @@ STOCK = 100_000
 WARM_UP = 20
 """Claims of each worker that do not count: connections are made, and config is read."""
 
-SLOWER_AT_MOST = 1.5
-"""How many times as long as a transaction one of our claims may take here. It takes longer: a local engine does a
-transaction in one call, and writes our table's stream before it answers, which AWS does not."""
+SLOWER_AT_MOST = 1.25
+"""How many times as long as a transaction one of our claims may take, on an engine that does a transaction in one call
+and has neither conflicts nor a partition that could be full: a quarter for our own code and for noise."""
 
 AGAINST = "the transaction pattern, in the same harness and the same round, on DynamoDB Local"
 
@@ -66,9 +67,6 @@ def main() -> None:
     pairs = [ratio for of_workers in ratios.values() for ratio in of_workers]
     slower = round(1 / median_and_spread(pairs)[0], 3)
     claims = [Claim("time of a claim over that of a transaction, all pairs", slower, SLOWER_AT_MOST, AGAINST)]
-    alone, all_together = (median_and_spread(rates[workers, Shards.name])[0] for workers in (WORKERS[0], WORKERS[-1]))
-    what = f"our claims per second with {WORKERS[0]} worker over those with {WORKERS[-1]}"
-    claims.append(Claim(what, round(alone / all_together, 3), 1.0, "ours with fewer workers, in the same rounds"))
     console = wide_console()
     console.print(table)
     console.print(results.table_of(claims))
@@ -90,14 +88,33 @@ def main() -> None:
 
 
 def measure(rounds: int, seconds: float) -> Rates:
-    """Return the rates of all rounds; every claim has to be in the tables afterwards."""
+    """Return the rates of all rounds; every claim has to be in the tables afterwards.
+
+    Tables are made once, and the first round does not count: a local engine is slow while it has new tables or code.
+    """
     rates: Rates = {(workers, pattern.name): [] for workers in WORKERS for pattern in PATTERNS}
+    sold: Counter[str] = Counter()
     with DynamoDbLocal() as engine, ExitStack() as cleanup:
         pools = {workers: cleanup.enter_context(_workers(workers)) for workers in WORKERS}
-        for number in range(rounds):
+        client, run = client_of(engine.endpoint_url), uuid.uuid4().hex[:10]
+        makers: tuple[Callable[[str], Pattern], ...] = PATTERNS
+        made = [make(run) for make in makers]
+        for each in made:
+            each.create(client, STOCK, _now())
+        for number in range(rounds + 1):
             for workers, pool in pools.items():
                 for pattern in PATTERNS if number % 2 else reversed(PATTERNS):
-                    rates[workers, pattern.name].append(_rate(pattern, pool, workers, engine.endpoint_url, seconds))
+                    parts = [
+                        (pattern, run, engine.endpoint_url, f"{number}-{workers}-{at}", seconds)
+                        for at in range(workers)
+                    ]
+                    worked = pool.starmap(_claim, parts, chunksize=1)
+                    sold[pattern.name] += sum(claims + WARM_UP for claims, _ in worked)
+                    if number:
+                        rates[workers, pattern.name].append(sum(claims / took for claims, took in worked))
+        for each in made:
+            assert len(each.claims(client)) == sold[each.name], f"{each.name} lost claims"
+        client.close()
     return rates
 
 
@@ -115,31 +132,18 @@ def _remember(start: Barrier) -> None:
 _start: Barrier
 
 
-def _rate(make_pattern: Callable[[str], Pattern], pool: Pool, workers: int, endpoint_url: str, seconds: float) -> float:
-    run = uuid.uuid4().hex[:10]
-    pattern, client = make_pattern(run), client_of(endpoint_url)
-    pattern.create(client, STOCK, _now())
-    parts = [(make_pattern, run, endpoint_url, worker, seconds) for worker in range(workers)]
-    worked = pool.starmap(_claim, parts, chunksize=1)
-    sold = sum(claims for claims, _ in worked)
-    assert len(pattern.claims(client)) == sold + workers * WARM_UP, f"{pattern.name} lost claims"
-    pattern.drop(client)
-    client.close()
-    return sum(claims / took for claims, took in worked)
-
-
 def _claim(
-    make_pattern: Callable[[str], Pattern], run: str, endpoint_url: str, worker: int, seconds: float
+    make_pattern: Callable[[str], Pattern], run: str, endpoint_url: str, part: str, seconds: float
 ) -> tuple[int, float]:
     """Claim for so long in this process; return how many claims, and how long it took."""
     client = client_of(endpoint_url)
     environment = make_pattern(run).environment(client, _now)
     for number in range(WARM_UP):
-        assert environment.claim(f"first-{worker}-{number}", _now()).answer is Answer.GRANTED
+        assert environment.claim(f"first-{part}-{number}", _now()).answer is Answer.GRANTED
     _start.wait(60)
     claims, began = 0, time.perf_counter()
     while (took := time.perf_counter() - began) < seconds:
-        assert environment.claim(f"shopper-{worker}-{claims}", _now()).answer is Answer.GRANTED
+        assert environment.claim(f"shopper-{part}-{claims}", _now()).answer is Answer.GRANTED
         claims += 1
     client.close()
     return claims, took

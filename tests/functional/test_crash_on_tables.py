@@ -12,6 +12,8 @@ from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 from moto.sqs.models import sqs_backends
 
+from brandday.adapters.campaign_table import CampaignTable
+from brandday.adapters.keys import CAMPAIGN_COPIES
 from brandday.usecases.project_stock import ShardChanged
 from tests.fakes.aws_backend import AwsBackend, ask, reserve
 from tests.fakes.backend import HOLD_MS, OPENS, SALE, Backend, sale, sku
@@ -79,7 +81,9 @@ def test_a_claim_in_another_shard_then_its_payment() -> None:
 
 
 def test_the_projector_between_its_batches_of_reminders_and_its_two_items() -> None:
-    """Twelve reminders are two batches of messages; the summary is a group's item and the campaign's."""
+    """Twelve reminders are two batches of messages; the summary is a group's item and one in each of the campaign's
+    copies.
+    """
 
     def project(point: int) -> bool:
         _empty()
@@ -95,12 +99,12 @@ def test_the_projector_between_its_batches_of_reminders_and_its_two_items() -> N
 
         reminded = {(shard, due) for shard, due in _reminders(backend)}
         assert reminded == {(home, OPENS + HOLD_MS) for home in range(12)}
-        campaign, summary = backend.campaigns.load(SALE)
-        del campaign
-        assert '"skus":{"0":[12,12,0,' in summary["c0"]
+        for copy in range(CAMPAIGN_COPIES):
+            summary = CampaignTable(backend.dynamodb, "CampaignTable", copy).load(SALE)[1]
+            assert '"skus":{"0":[12,12,0,' in summary["c0"]
         return killed
 
-    assert every_kill(project) == 12
+    assert every_kill(project) == 12 + 2 * (CAMPAIGN_COPIES - 1)
 
 
 def _reminders(backend: AwsBackend) -> Iterator[tuple[int, int]]:
