@@ -68,6 +68,7 @@ def shared() -> Campaign:
         code_kind=CodeKind.SHARED,
         issued_by=IssuedBy.OPERATORS,
         code=fold(PERCENT_CODE),
+        shown=PERCENT_CODE,
         quantity=100,
     )
     return coupons(terms, id=PERCENT)
@@ -240,7 +241,7 @@ class CouponApi:
         codes = self.codes(live)
         return CouponUseCases(
             take_coupon=TakeCoupon(live, self.stock, codes.keys, self.clock),
-            list_coupons=ListCoupons(self.coupons, live, owner_of, self.clock),
+            list_coupons=ListCoupons(self.coupons, live, codes.keys, owner_of, self.clock),
             validate_codes=ValidateCodes(codes, live, self.stock, owner_of, self.clock),
             show_coupon=ShowCoupon(codes, owner_of),
             draw_qr=draw_qr,

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from brandday.domain.campaign import Eligibility, Status
-from brandday.domain.coupon import OnCancel, Stacking
+from brandday.domain.coupon import Benefit, BenefitKind, OnCancel, Stacking, Tier
 from brandday.domain.coupon_code import make_code, show
 from brandday.domain.times import to_rfc3339
-from tests.fakes.backend import CLOSES, OPENS
+from tests.fakes.backend import CLOSES, OPENS, SALE
 from tests.fakes.coupon_api import (
     CONFIRM,
     GIFTS,
@@ -216,6 +216,20 @@ def test_coupons_that_do_not_go_together_are_refused_together() -> None:
     assert refused.code == "not_combinable"
 
 
+def test_a_coupon_for_which_others_leave_nothing_is_not_spent_but_a_gift_is_one() -> None:
+    everything = coupon_terms(benefit=Benefit(BenefitKind.AMOUNT_OFF, (Tier(0, amount=100_000),)))
+    api = CouponApi((*CouponApi().published, coupons(everything, id="all")))
+    first, ten, mug = (show(api.issue(campaign, "shopper-1").code) for campaign in ("all", SALE, GIFTS))
+
+    refused = api.redeem(first, ten, mug)
+
+    assert (refused.body["code"], refused.body["errors"][0]["pointer"]) == ("not_combinable", "/codes/1")
+    assert set(refused.body["params"]["clashes_with"]) == {first, mug}
+    assert not api.coupons.states
+    assert api.redeem(first, mug).status == 201
+    assert api.redeem(ten, order_id="SO-2").status == 201
+
+
 def test_a_shared_code_counts_per_shopper(api: CouponApi) -> None:
     assert api.redeem(PERCENT_CODE).status == 201
     assert api.redeem(PERCENT_CODE, order_id="SO-2").code == "shopper_limit_reached"
@@ -314,7 +328,7 @@ def test_a_purchase_over_the_counter_is_made_in_a_store_whatever_it_says() -> No
     api = CouponApi((in_store, in_app))
     assert api.scan(api.content(api.issue("store-day")), order=order(channel="app")).status == 201
     refused = api.scan(api.content(api.issue("app-day")), "P-2", order=order(channel="app"))
-    assert (refused.code, refused.body["params"]["requirement"]) == ("not_eligible", "channel")
+    assert (refused.code, refused.body["params"]["requirement"]) == ("not_eligible", "order_channel")
 
 
 def test_what_was_sold_over_the_counter_can_be_undone_by_the_shop(api: CouponApi) -> None:

@@ -187,7 +187,7 @@ def test_at_the_counter_only_the_owner_of_a_coupon_is_known_to_be_eligible() -> 
 
 
 def test_a_channel_only_coupon_says_which() -> None:
-    refused = ("not_eligible", {"requirement": "channel", "accepted": ("app",)}, None)
+    refused = ("not_eligible", {"requirement": "order_channel", "accepted": ("app",)}, None)
     only_app = candidate(order_channels=("app",))
     assert reason(only_app) is None
     assert reason(only_app, use(order=replace(ORDER, channel="web"))) == refused
@@ -241,7 +241,7 @@ def test_what_can_never_change_is_said_before_what_can() -> None:
     assert code(candidate(**broken), use(order=poor)) == "not_eligible"
     assert reason(candidate(**broken), use(order=poor, shopper=GOLDEN)) == (
         "not_eligible",
-        {"requirement": "channel", "accepted": ("app",)},
+        {"requirement": "order_channel", "accepted": ("app",)},
         None,
     )
     poor = replace(poor, channel="app")

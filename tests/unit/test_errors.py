@@ -16,7 +16,7 @@ GUIDE = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
 ERRORS = tuple(every_error())
 
 VALUES: dict[str, list[errors.Param]] = {
-    "requirement": ["member_tier", "new_customer", "region", "channel"],
+    "requirement": ["member_tier", "new_customer", "region", "channel", "order_channel"],
     "per": ["sku", "campaign"],
     "allowance": ["day", "campaign"],
     "refund_due": [False, True],

@@ -90,7 +90,7 @@ def test_a_refusal_is_a_problem_document() -> None:
         "type": "urn:brandday:error:sold_out",
         "title": "Sold out",
         "status": 409,
-        "detail": "Every unit of HERO-1 is sold. Only a restock would change that.",
+        "detail": "Nothing is left of HERO-1. Only a restock would change that.",
         "instance": "urn:brandday:request:JKJaXmPLvHcESHA=",
         "code": "sold_out",
         "params": {"sku": "HERO-1"},

@@ -81,12 +81,12 @@ def test_a_limit_that_a_lock_counts_in_is_a_matter_of_time() -> None:
     bought = Claim(0, Entry(CONFIRMED, "0", 1, 100, "tag", "r"))
     held = Claim(1, Entry(HELD, "0", 1, 200, "gat"))
 
-    assert why_no_room(pool, [bought], 300) is None
-    locked = why_no_room(pool, [bought, held], 300)
+    assert why_no_room(pool.limit, pool.terms, [bought], 300) is None
+    locked = why_no_room(pool.limit, pool.terms, [bought, held], 300)
     assert isinstance(locked, CouponLocked)
     assert locked.retry_after_ms == 900
-    assert why_no_room(pool, [bought, held], 1200) is None
-    full = why_no_room(pool, [bought, bought], 300)
+    assert why_no_room(pool.limit, pool.terms, [bought, held], 1200) is None
+    full = why_no_room(pool.limit, pool.terms, [bought, bought], 300)
     assert isinstance(full, ShopperLimitReached)
     assert full.params == {"limit": 2, "owned": 2, "per": "campaign"}
 

@@ -26,7 +26,7 @@ SHARED = fold(PERCENT_CODE)
 
 def check(api: CouponApi, *codes: str, shopper: Shopper = MING, order: Order = ORDER) -> Validation:
     """Ask a cold environment."""
-    return api.coupon_use_cases().validate_codes(shopper, codes, order)
+    return api.coupon_use_cases().validate_codes(shopper, codes, order, None)
 
 
 def only(api: CouponApi, code: str, shopper: Shopper = MING) -> CheckedCode:
@@ -137,12 +137,28 @@ def test_what_clashes_with_the_best_names_them_as_people_write_them() -> None:
     assert found.codes[1].refusal is None
 
 
-def test_a_code_that_merely_adds_nothing_is_not_refused() -> None:
+def test_a_code_that_would_be_spent_for_nothing_is_refused() -> None:
     api = CouponApi()
     parcel = api.issue(PARTNER, code="TEAPAL-0001")
     found = check(api, parcel.code, order=replace(ORDER, shipping=0))
-    assert found.codes[0].refusal is None
+    assert found.codes[0].refusal is not None
+    assert found.codes[0].refusal.code == "no_matching_items"
     assert found.best.applied == ()
+
+
+def all_off() -> Benefit:
+    """More than the order costs."""
+    return Benefit(BenefitKind.AMOUNT_OFF, (Tier(0, amount=100_000),))
+
+
+def test_a_code_for_which_the_best_leave_nothing_names_them_and_a_gift_is_no_such_code() -> None:
+    api = CouponApi((coupons(coupon_terms(benefit=all_off()), id="all"), *CouponApi().published))
+    everything, ten, present = api.issue("all", "ming"), api.issue(SALE, "ming"), api.issue(GIFTS, "ming")
+    found = check(api, everything.code, SHARED, ten.code, present.code)
+    told = [one.refusal and (one.refusal.code, one.refusal.params) for one in found.codes]
+    best = tuple(show(code) for code in found.best.codes)
+    assert found.best.codes == (everything.code, present.code)
+    assert told == [None, None, ("not_combinable", {"clashes_with": best}), None]
 
 
 # --- uses of a shared code ---
@@ -162,7 +178,7 @@ def put_uses(api: CouponApi, *entries: Entry, home: str = "ming") -> None:
     ("state", "age", "refused"),
     [
         (CONFIRMED, 10**9, "shopper_limit_reached"),
-        (HELD, 0, "shopper_limit_reached"),
+        (HELD, 0, "coupon_locked"),
         (HELD, 10**9, None),
         (EXPIRED, 0, None),
     ],
@@ -174,8 +190,24 @@ def test_a_shopper_who_has_used_a_shared_code_hears_of_the_limit(state: str, age
     assert refusal(api, SHARED, LI) is None
 
 
+def test_an_order_is_not_kept_from_what_it_has_locked_itself() -> None:
+    api = CouponApi()
+    mine = api.issue(SALE, "shopper-1")
+    api.lock(mine.code, PERCENT_CODE, order_id="SO-7")
+    shopper = Shopper("shopper-1", channel="app")
+
+    def told(order_id: str | None) -> list[str | None]:
+        found = api.coupon_use_cases().validate_codes(shopper, (mine.code, SHARED), ORDER, order_id)
+        wallet = api.coupon_use_cases().list_coupons(shopper, ORDER, None, order_id)
+        refusals = [*(one.refusal for one in found.codes), *(one.refusal for one in wallet.coupons)]
+        return [None if refused is None else refused.code for refused in refusals]
+
+    assert told("SO-7") == [None, None, None]
+    assert told("SO-8") == told(None) == ["coupon_locked"] * 3
+
+
 @pytest.mark.parametrize(
-    ("held", "sold", "refused"), [(0, 99, None), (1, 99, "all_held"), (0, 100, "coupon_exhausted")]
+    ("held", "sold", "refused"), [(0, 99, None), (1, 99, "coupon_locked"), (0, 100, "coupon_exhausted")]
 )
 def test_a_shared_code_without_uses_says_whether_one_can_come_back(held: int, sold: int, refused: str | None) -> None:
     api = CouponApi()

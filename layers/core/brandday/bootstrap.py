@@ -237,7 +237,7 @@ def coupons() -> Handler:
     codes = tables.codes(live)
     use_cases = CouponUseCases(
         take_coupon=TakeCoupon(live, stock, codes.keys, now_ms),
-        list_coupons=ListCoupons(stored, live, owner_of, now_ms),
+        list_coupons=ListCoupons(stored, live, codes.keys, owner_of, now_ms),
         validate_codes=ValidateCodes(codes, live, stock, owner_of, now_ms),
         show_coupon=ShowCoupon(codes, owner_of),
         draw_qr=draw_qr,

@@ -74,7 +74,11 @@ class StackingPart(Part):
     """How a coupon gets on with others on the same order."""
 
     exclusive: bool = Field(default=False, description="Goes with no other coupon.")
-    group: str | None = Field(default=None, pattern=SKU_ID, description="Of a group one coupon can be used at most.")
+    group: str | None = Field(
+        default=None,
+        pattern=SKU_ID,
+        description="At most one coupon of a group goes on an order; without a group, several of this campaign do.",
+    )
     priority: int = Field(default=100, ge=0, le=1000, description="The lower ones are applied first.")
 
     @field_validator("group")

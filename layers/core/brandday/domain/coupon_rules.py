@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from brandday.domain.campaign import Campaign, Shopper, State, Status, check_personal
 from brandday.domain.coupon import CouponTerms
+from brandday.domain.coupon_code import show
 from brandday.domain.coupon_record import UNTOUCHED, CouponFacts, CouponState, UseState
 from brandday.domain.currency import format_amount
-from brandday.domain.discount import Offer, fit
+from brandday.domain.discount import Offer, apply_offer, before_coupons, fit
 from brandday.domain.errors import (
     BrandDayError,
     CampaignEnded,
@@ -52,6 +53,11 @@ class Candidate(NamedTuple):
     def offer(self) -> Offer:
         """The same as an offer for an order."""
         return Offer(self.code, self.terms)
+
+    @property
+    def shown(self) -> str:
+        """The code as people read it: a shared one as it was declared."""
+        return show(self.code) if self.facts is not None else self.terms.shown or self.code
 
     @property
     def valid_until(self) -> int:
@@ -149,7 +155,7 @@ def _shopper(candidate: Candidate, shopper: Shopper | None) -> BrandDayError | N
 def _order(offer: Offer, order: Order) -> BrandDayError | None:
     terms = offer.terms
     if terms.order_channels and order.channel not in terms.order_channels:
-        return NotEligible(requirement="channel", accepted=terms.order_channels)
+        return NotEligible(requirement="order_channel", accepted=terms.order_channels)
     if order.currency != terms.currency:
         return CurrencyNotAccepted(currency=terms.currency)
     fitted = fit(order, offer)
@@ -159,4 +165,5 @@ def _order(offer: Offer, order: Order) -> BrandDayError | None:
         missing = terms.benefit.tiers[0].minimum_spend - fitted.spend
         spend = format_amount(missing, terms.currency)
         return MinimumSpendNotReached(missing=missing, currency=terms.currency, spend=spend)
-    return None
+    # Else it would be spent for nothing: on shipping that is free, or a percentage that is less than a minor unit.
+    return None if apply_offer(before_coupons(order), fitted).is_of_use else NoMatchingItems()

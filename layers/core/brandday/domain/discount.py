@@ -80,6 +80,11 @@ class Priced:
         return tuple(applied.gift for applied in self.applied if applied.gift is not None)
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """The codes that the order is none the better for, because others have taken everything off."""
+        return tuple(applied.code for applied in self.applied if not applied.is_of_use)
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """The codes, in the order in which they were applied."""
         return tuple(applied.code for applied in self.applied)

@@ -249,7 +249,8 @@ class SecondPersonRequired(AccessRefused):
 class NotEligible(AccessRefused):
     """The campaign is not for this shopper.
 
-    `requirement` is `member_tier`, `new_customer`, `region` or `channel`; `accepted` are what would do.
+    `requirement` is `member_tier`, `new_customer`, `region`, `channel` or `order_channel`; `accepted` are
+    what would do.
     """
 
     status = 403
@@ -499,7 +500,7 @@ class CouponExhausted(CouponRefused):
 
 
 class CouponLocked(CouponRefused):
-    """The coupon is locked by another order; `retry_after_ms` says when the lock ends."""
+    """The coupon, or what is left of a shared code, is locked by another order until in `retry_after_ms`."""
 
     status = 409
     title = "The coupon is in use"
@@ -522,7 +523,7 @@ class CurrencyNotAccepted(CouponRefused):
 
 
 class NoMatchingItems(CouponRefused):
-    """The coupon applies to nothing in the order."""
+    """The coupon takes nothing off the order, and adds nothing to it."""
 
     status = 409
     title = "The coupon applies to nothing in the order"
@@ -540,7 +541,10 @@ class MinimumSpendNotReached(CouponRefused):
 
 
 class NotCombinable(CouponRefused):
-    """The coupon does not combine with others on the order; `clashes_with` are their codes, as shown to people."""
+    """The coupon does not combine with others on the order, or they leave nothing for it to take off.
+
+    `clashes_with` are their codes, as shown to people.
+    """
 
     status = 409
     title = "The coupon cannot be combined"

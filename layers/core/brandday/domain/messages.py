@@ -78,6 +78,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "not_eligible.new_customer": "This campaign is for new customers.",
     "not_eligible.region": "This campaign is open in these regions: {accepted}.",
     "not_eligible.channel": "This campaign sells through these channels: {accepted}.",
+    "not_eligible.order_channel": "The coupon is for orders through these channels: {accepted}.",
     "challenge_required": "Solve the challenge, then send the same request with its solution.",
     "ticket_invalid": "The ticket is missing, used or over. Join the queue again for a new one.",
     "campaign_not_found": "There is no campaign with this id.",
@@ -96,10 +97,9 @@ ENGLISH: Final[Mapping[str, str]] = {
         "This campaign is a {mechanic}. Units are reserved in a flash sale; a lottery takes entries and has a draw; "
         "a coupon campaign gives coupons."
     ),
-    "sold_out": "Every unit of {sku} is sold. Only a restock would change that.",
+    "sold_out": "Nothing is left of {sku}. Only a restock would change that.",
     "all_held": (
-        "Every unit of {sku} that is not sold is in somebody's cart. Try again: carts that are not paid in time "
-        "give their units back."
+        "All that is left of {sku} is in somebody's cart. Try again: what is not paid in time goes back on sale."
     ),
     "shopper_limit_reached.campaign": (
         "This campaign allows {limit} per shopper and you have {owned}. Cancelling an unpaid one gives room."
@@ -125,11 +125,11 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "coupon_exhausted": "The coupon was used as often as it may be.",
     "coupon_locked": (
-        "The coupon is part of another order. It can be used once that order is cancelled, or not paid in time."
+        "The coupon is set aside for another order. It can be used once that one is cancelled, or not paid in time."
     ),
     "coupons_handed_out": "Coupons of this campaign cannot be taken. Use the code that the brand gives you.",
     "currency_not_accepted": "The coupon is for orders in {currency}.",
-    "no_matching_items": "The coupon applies to none of the items. Add one that it applies to.",
+    "no_matching_items": "The coupon takes nothing off this order. Add an item that it applies to.",
     "minimum_spend_not_reached": "Spend {currency} {spend} more on items that the coupon applies to.",
     "not_combinable": "The coupon does not go together with {clashes_with}. Remove one or the other.",
     "redemption_expired": (
@@ -240,6 +240,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "not_eligible.new_customer": "本活动仅限新客户。",
     "not_eligible.region": "本活动仅在以下地区开放：{accepted}。",
     "not_eligible.channel": "本活动仅在以下渠道销售：{accepted}。",
+    "not_eligible.order_channel": "该优惠券仅适用于以下渠道的订单：{accepted}。",
     "challenge_required": "请完成验证，然后带上结果重新发送同一请求。",
     "ticket_invalid": "排队凭证缺失、已使用或已过期。请重新排队获取。",
     "campaign_not_found": "没有该编号的活动。",
@@ -275,7 +276,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "coupon_locked": "该优惠券正用于另一个订单。那个订单取消或未按时付款后即可使用。",
     "coupons_handed_out": "本活动的优惠券不能领取。请使用品牌方提供的券码。",
     "currency_not_accepted": "该优惠券仅适用于以 {currency} 结算的订单。",
-    "no_matching_items": "该优惠券不适用于订单中的任何商品。请添加适用的商品。",
+    "no_matching_items": "该优惠券对此订单没有优惠。请添加适用的商品。",
     "minimum_spend_not_reached": "适用商品再消费 {currency} {spend} 即可使用。",
     "not_combinable": "该优惠券不能与 {clashes_with} 同时使用。请移除其中一项。",
     "redemption_expired": "锁定已超时，优惠券已用于另一个订单。请用新的订单重新开始，或不使用该优惠券。",

@@ -208,19 +208,19 @@ def give_back(stored: StoredCoupon, now: int) -> StateChange:
 # --- uses of shared codes -----------------------------------------------------------------------------------
 
 
-def why_no_room(pool: Pool, claims: Iterable[Claim], now: int) -> BrandDayError | None:
-    """Return what keeps the shopper from one more use, given all their claims: the limit, or None.
+def why_no_room(limit: int, terms: Terms, claims: Iterable[Claim], now: int) -> BrandDayError | None:
+    """Return what keeps the shopper from one more use, given all their claims on uses: the limit, or None.
 
     If uses that are only set aside count in it, it is a matter of time.
     """
-    live = [claim.entry for claim in claims if claim.entry.units and not pool.terms.is_due(claim.entry, now)]
+    live = [claim.entry for claim in claims if claim.entry.units and not terms.is_due(claim.entry, now)]
     owned = sum(entry.units for entry in live)
-    if owned < pool.limit:
+    if owned < limit:
         return None
-    lapse = min((pool.terms.expires_at(entry) for entry in live if entry.is_held), default=None)
+    lapse = min((terms.expires_at(entry) for entry in live if entry.is_held), default=None)
     if lapse is not None:
         return CouponLocked(retry_after_ms=lapse - now)
-    return ShopperLimitReached(limit=pool.limit, owned=owned, per="campaign")
+    return ShopperLimitReached(limit=limit, owned=owned, per="campaign")
 
 
 def is_use_of(entry: Entry | None, redemption: str) -> bool:

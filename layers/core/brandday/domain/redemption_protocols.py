@@ -424,7 +424,7 @@ def _claim_use(wanted: Wanted, code: Code, pool: Pool) -> Protocol[_Got | NotUsa
     )
     if any(is_use_of(claim.entry, wanted.redemption) and not _is_lapsed(claim, pool, wanted) for claim in claims):
         return _Torn()  # by this very order, after its parts were read
-    refused = why_no_room(pool, claims, wanted.now)
+    refused = why_no_room(pool.limit, pool.terms, claims, wanted.now)
     if refused is not None:
         return NotUsable(code.code, refused)
     live_pointers = frozenset(claim.entry.attempt for claim in claims if claim.entry.units)

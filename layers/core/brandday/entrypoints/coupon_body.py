@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field
 
 from brandday.domain.coupon import CouponTerms
-from brandday.domain.coupon_code import show
 from brandday.domain.coupon_rules import Candidate
 from brandday.domain.discount import Applied, NextTier
 from brandday.domain.errors import BrandDayError
@@ -79,7 +78,7 @@ class CouponFields(BaseModel):
         facts = candidate.facts
         return cls(
             id=None if facts is None else facts.id,
-            code=show(candidate.code),
+            code=candidate.shown,
             campaign_id=candidate.campaign.id,
             title=dict(candidate.campaign.title),
             terms=TermsBody.of(candidate.terms),

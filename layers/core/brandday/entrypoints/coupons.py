@@ -42,8 +42,10 @@ from brandday.entrypoints.order_body import (
     QUERY_LIMIT,
     Codes,
     OrderBody,
+    OrderId,
     read_codes,
     read_order,
+    read_order_id_query,
     read_order_query,
 )
 from brandday.entrypoints.problem import pick_language
@@ -60,14 +62,14 @@ MEDIA_TYPES: Final[Mapping[QrFormat, str]] = {QrFormat.SVG: "image/svg+xml", QrF
 class CouponUseCases:
     """What these routes ask for; taking can be repeated without a second effect, the others have none.
 
-    take_coupon(shopper, campaign id, Idempotency-Key); list_coupons(shopper, order, where the page begins);
-    validate_codes(shopper, folded codes, order); show_coupon(shopper, coupon id), the content of its QR code;
-    draw_qr(content, format), the file.
+    take_coupon(shopper, campaign id, Idempotency-Key); list_coupons(shopper, order, where the page begins,
+    order id); validate_codes(shopper, folded codes, order, order id); show_coupon(shopper, coupon id), the content of
+    its QR code; draw_qr(content, format), the file.
     """
 
     take_coupon: Callable[[Shopper, str, str], Taken]
-    list_coupons: Callable[[Shopper, Order | None, str | None], Wallet]
-    validate_codes: Callable[[Shopper, Sequence[str], Order], Validation]
+    list_coupons: Callable[[Shopper, Order | None, str | None, str | None], Wallet]
+    validate_codes: Callable[[Shopper, Sequence[str], Order, str | None], Validation]
     show_coupon: Callable[[Shopper, str], str]
     draw_qr: Callable[[str, QrFormat], bytes]
 
@@ -77,6 +79,9 @@ class ValidateCodesBody(Input):
 
     codes: Codes
     order: OrderBody
+    order_id: Annotated[
+        OrderId | None, Field(description="What the shop has locked for this order is no obstacle to it.")
+    ] = None
 
 
 class CouponTakenBody(Output):
@@ -144,7 +149,7 @@ class CheckedCodeBody(BaseModel):
         """The same, on the wire."""
         refusal, candidate = checked.refusal, checked.candidate
         return cls(
-            code=show(checked.code),
+            code=show(checked.code) if candidate is None else candidate.shown,
             usable=refusal is None,
             reason=None if refusal is None else ReasonBody.of(refusal, language),
             coupon=None if candidate is None else CouponFields.of(candidate),
@@ -181,16 +186,18 @@ class ValidationBody(Output):
     def of(cls, validation: Validation, currency: str, language: str) -> Self:
         """The same, on the wire."""
         best = validation.best
+        codes = [CheckedCodeBody.of(checked, currency, language) for checked in validation.codes]
+        shown = {checked.code: body.code for checked, body in zip(validation.codes, codes, strict=True)}
         return cls(
-            codes=[CheckedCodeBody.of(checked, currency, language) for checked in validation.codes],
+            codes=codes,
             best=BestBody(
-                codes=[show(code) for code in best.codes],
+                codes=[shown[code] for code in best.codes],
                 discount=money(best.discount, currency),
                 to_pay=money(best.left.total, currency),
                 lines=amounts(best.left.lines, currency),
                 shipping=money(best.left.shipping, currency),
                 gifts=list(best.gifts),
-                applied=[AppliedBody.of(applied, currency, code=show(applied.code)) for applied in best.applied],
+                applied=[AppliedBody.of(applied, currency, code=shown[applied.code]) for applied in best.applied],
             ),
         )
 
@@ -206,7 +213,8 @@ def list_coupons(use_cases: CouponUseCases, request: Request[None]) -> Answer:
     """200 with the shopper's coupons; one just taken may be missing for a moment."""
     language, headers = _language_of(request)
     order = read_order_query(request.query)
-    wallet = use_cases.list_coupons(shopper_of(request), order, read_cursor(request.query))
+    order_id = read_order_id_query(request.query)
+    wallet = use_cases.list_coupons(shopper_of(request), order, read_cursor(request.query), order_id)
     coupons = [WalletCouponBody.shown(coupon, language) for coupon in wallet.coupons]
     return Answer(WalletBody(coupons=coupons, next=wallet.next), headers=headers)
 
@@ -222,7 +230,7 @@ def validate_codes(use_cases: CouponUseCases, request: Request[ValidateCodesBody
     """200 with what each code would do and the best of them, also if none can be used."""
     language, headers = _language_of(request)
     codes, order = read_codes(request.body.codes), read_order(request.body.order)
-    validation = use_cases.validate_codes(shopper_of(request), codes, order)
+    validation = use_cases.validate_codes(shopper_of(request), codes, order, request.body.order_id)
     return Answer(ValidationBody.of(validation, order.currency, language), headers=headers)
 
 
@@ -275,6 +283,7 @@ ROUTES: Final = (
                 Annotated[str, Field(max_length=QUERY_LIMIT)],
                 "A cart to compare them with: JSON, as `order` of POST /v1/validations.",
             ),
+            "order_id": (OrderId, "What the shop has locked for this order is no obstacle to it."),
             "after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before."),
         },
         headers=_REASONS_HEADER,

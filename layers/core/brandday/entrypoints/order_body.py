@@ -4,6 +4,7 @@ The shop knows its prices and SKUs; there is no catalogue here to look them up i
 refused by its field, before anybody looks for a coupon.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -29,7 +30,8 @@ Code = Annotated[
     Field(min_length=1, max_length=CODE_LENGTH, description="As typed: in whatever case, with hyphens or not."),
 ]
 Codes = Annotated[list[Code], Field(min_length=1, max_length=MAX_CODES, description="Each code once.")]
-OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="The shop's own id of the order.")]
+ORDER_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+OrderId = Annotated[str, Field(pattern=f"^{ORDER_ID.pattern}$", description="The shop's own id of the order.")]
 
 
 class PriceBody(Input):
@@ -89,6 +91,14 @@ def read_order_query(query: Mapping[str, str]) -> Order | None:
     if len(text) > QUERY_LIMIT:
         raise wrong_query("order", "too_long", max=QUERY_LIMIT)
     return read_order(parse_text(text, OrderBody, at="query:order"), at="query:order")
+
+
+def read_order_id_query(query: Mapping[str, str]) -> str | None:
+    """The query parameter `order_id`; None if there is none, ValidationFailed if it cannot be the id of an order."""
+    text = query.get("order_id")
+    if text is not None and not ORDER_ID.fullmatch(text):
+        raise wrong_query("order_id", "bad_format")
+    return text
 
 
 def read_codes(codes: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from brandday.domain.coupon_code import show
 from brandday.domain.coupon_record import Part
 from brandday.domain.discount import Priced
 from brandday.domain.errors import (
-    AllHeld,
     CampaignEnded,
     CampaignPaused,
     CouponDisabled,
@@ -264,7 +263,7 @@ ROUTES: Final = (
         statuses=(201,),
         needs_key=True,
         headers=_MADE_HEADERS,
-        errors=(*_UNUSABLE, NotCombinable, CampaignEnded, CouponExhausted, AllHeld, ShopperLimitReached),
+        errors=(*_UNUSABLE, NotCombinable, CampaignEnded, CouponExhausted, ShopperLimitReached),
     ),
     Route("GET", _ONE, get_redemption, "Look at a redemption", RedemptionBody, scope=ORDERS),
     Route(

@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 from brandday.domain.coupon import POOL
 from brandday.domain.coupon_rules import Candidate
-from brandday.domain.errors import AllHeld, BrandDayError, CampaignNotFound, CouponExhausted, ShopperLimitReached
+from brandday.domain.errors import BrandDayError, CampaignNotFound, CouponExhausted, CouponLocked
 from brandday.domain.layout import home_shard
+from brandday.domain.redemption import is_use_of, why_no_room
+from brandday.domain.shard import Entry
+from brandday.domain.stock import Terms
 from brandday.usecases.claim_units import read_claims
 from brandday.usecases.coupon_ports import Found, SharedCode
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
@@ -36,8 +39,11 @@ def find_candidate(campaigns: LiveCampaigns, found: Found | None) -> LiveCandida
     return LiveCandidate(live, Candidate(found.facts.code, live.campaign, terms, found.facts, found.state))
 
 
-def why_none_left(live: LiveCampaign, stock: Stock, name: str | None, now: int) -> BrandDayError | None:
-    """Return why a shared code has no use left for the shopper called `name` (None: not known), or None if it has.
+def why_none_left(
+    live: LiveCampaign, stock: Stock, name: str | None, now: int, redemption: str | None = None
+) -> BrandDayError | None:
+    """Return why a shared code has no use left for the shopper called `name` (None: not known), or None if it has: one
+    that `redemption` has locked, for instance.
 
     A hint, up to a second old, that takes one consistent read of the shopper's home shard; the claim itself decides.
     """
@@ -47,10 +53,15 @@ def why_none_left(live: LiveCampaign, stock: Stock, name: str | None, now: int) 
     if name is not None:
         (home,) = stock.read(live.campaign.id, (home_shard(name, live.layout.shards),), consistent=True)
         claims = read_claims(stock, live.campaign.id, home, name)
-        owned = sum(claim.entry.units for claim in claims if not live.terms.is_due(claim.entry, now))
-        limit = live.campaign.limit_per_shopper
-        if owned >= limit:
-            return ShopperLimitReached(limit=limit, owned=owned, per="campaign")
+        if redemption is not None and any(_is_locked(entry, redemption, live.terms, now) for _, entry in claims):
+            return None
+        refusal = why_no_room(live.campaign.limit_per_shopper, live.terms, claims, now)
+        if refusal is not None:
+            return refusal
     if live.summary.free(slot, live.total(POOL)) == 0:
-        return AllHeld(sku=POOL)
+        return CouponLocked()
     return None
+
+
+def _is_locked(entry: Entry, redemption: str, terms: Terms, now: int) -> bool:
+    return entry.is_held and is_use_of(entry, redemption) and not terms.is_due(entry, now)

@@ -1,8 +1,10 @@
 """A shopper's wallet: their coupons, those they can use first, and why they cannot use the others."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from brandday.domain.campaign import Shopper
+from brandday.domain.coupon_code import CodeKeys
 from brandday.domain.coupon_rules import Candidate, Use, why_not
 from brandday.domain.discount import Applied, NextTier
 from brandday.domain.errors import (
@@ -15,6 +17,7 @@ from brandday.domain.errors import (
     ValidationFailed,
 )
 from brandday.domain.order import Order
+from brandday.domain.redemption_id import ORDERS, redemption_id
 from brandday.usecases.coupon_candidates import find_candidate
 from brandday.usecases.coupon_ports import Coupons, StoredCoupon
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -54,15 +57,25 @@ class Wallet:
 class ListCoupons:
     """Shows shoppers their coupons; one just taken may be missing for a moment."""
 
-    def __init__(self, coupons: Coupons, campaigns: LiveCampaigns, owner_of: OwnerOf, now: Clock) -> None:
+    def __init__(
+        self,
+        coupons: Coupons,
+        campaigns: LiveCampaigns,
+        keys: Callable[[], CodeKeys],
+        owner_of: OwnerOf,
+        now: Clock,
+    ) -> None:
         self._coupons = coupons
         self._campaigns = campaigns
+        self._keys = keys
         self._owner_of = owner_of
         self._now = now
 
-    def __call__(self, shopper: Shopper, order: Order | None = None, after: str | None = None) -> Wallet:
+    def __call__(
+        self, shopper: Shopper, order: Order | None = None, after: str | None = None, order_id: str | None = None
+    ) -> Wallet:
         """Return a page of the shopper's coupons: first those that can be used, what ends soonest first of all; then
-        those that can be made usable; then those that are spent.
+        those that can be made usable; then those that are spent. What the shop has locked for `order_id` can be used.
 
         ValidationFailed if `after` is not `next` of a page before.
         """
@@ -71,6 +84,8 @@ class ListCoupons:
             return Wallet((), None)
         stored, following = self._read(owner, after)
         use = Use(self._now(), shopper, order)
+        if order_id is not None and stored:
+            use = replace(use, redemption=redemption_id(self._keys(), ORDERS, order_id))
         shown = [coupon for one in stored if (coupon := self._show(one, use)) is not None]
         return Wallet(tuple(sorted(shown, key=_place)), following)
 

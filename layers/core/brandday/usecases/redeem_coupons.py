@@ -7,16 +7,16 @@ from brandday.domain.campaign import Campaign, Shopper, State
 from brandday.domain.combination import find_clashes
 from brandday.domain.coupon import POOL, OnCancel
 from brandday.domain.coupon_change import StoredCoupon
-from brandday.domain.coupon_code import coupon_id, show
+from brandday.domain.coupon_code import coupon_id
 from brandday.domain.coupon_record import Part, PartStatus
 from brandday.domain.coupon_rules import Candidate, Use, why_not
 from brandday.domain.discount import Priced, price_order
 from brandday.domain.errors import (
-    AllHeld,
     BrandDayError,
     CampaignNotFound,
     CampaignPaused,
     CouponExhausted,
+    CouponLocked,
     CouponNotFound,
     FieldError,
     IdempotencyKeyReused,
@@ -278,10 +278,13 @@ def _price(candidates: Sequence[Candidate], use: Use, order: Order, pointers: Ma
         refusal = why_not(candidate, use)
         if refusal is not None:
             raise _at(pointers[candidate.code], refusal)
+    shown = {candidate.code: candidate.shown for candidate in candidates}
     offers = [candidate.offer for candidate in candidates]
-    for code, others in find_clashes(offers).items():
-        raise _at(pointers[code], NotCombinable(clashes_with=tuple(map(show, others))))
-    return {applied.code: applied.discount for applied in price_order(order, offers).applied}
+    priced = price_order(order, offers)
+    useful = tuple(code for code in priced.codes if code not in priced.idle)
+    for code, others in (*find_clashes(offers).items(), *((idle, useful) for idle in priced.idle)):
+        raise _at(pointers[code], NotCombinable(clashes_with=tuple(shown[other] for other in others)))
+    return {applied.code: applied.discount for applied in priced.applied}
 
 
 def _priced_as(done: Redemption, order: Order, known: Iterable[LiveCandidate]) -> Priced | None:
@@ -323,7 +326,7 @@ def _returns(campaign: Campaign) -> bool:
 def _none_left(live: LiveCampaign, code: Code, *, looked: bool, now: int) -> BrandDayError:
     if looked and code.pool is not None:  # who has not looked must not keep others from looking
         live.sight.saw_nothing_free(code.pool.slot, now)
-    return CouponExhausted() if live.is_sold_out(POOL) else AllHeld(sku=POOL, retry_after_ms=LOOK_AGAIN_MS)
+    return CouponExhausted() if live.is_sold_out(POOL) else CouponLocked(retry_after_ms=LOOK_AGAIN_MS)
 
 
 def _changed(outcome: ConfirmOutcome | ChangeOutcome) -> Redeemed:

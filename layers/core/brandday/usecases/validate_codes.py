@@ -1,15 +1,15 @@
 """A cart is checked against codes: what each would do, why one cannot be used, and which are best. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from brandday.domain.campaign import Shopper
 from brandday.domain.combination import best_combination, find_clashes
-from brandday.domain.coupon_code import show
 from brandday.domain.coupon_rules import Candidate, Use, why_not
-from brandday.domain.discount import Applied, NextTier, Offer, Priced, fit, next_tier, price_order
+from brandday.domain.discount import Applied, NextTier, Priced, fit, next_tier, price_order
 from brandday.domain.errors import BrandDayError, CouponNotFound, NotCombinable
 from brandday.domain.order import Order
+from brandday.domain.redemption_id import ORDERS, redemption_id
 from brandday.usecases.coupon_candidates import find_candidate, why_none_left
 from brandday.usecases.coupon_ports import Codes
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -52,14 +52,17 @@ class ValidateCodes:
         self._owner_of = owner_of
         self._now = now
 
-    def __call__(self, shopper: Shopper, codes: Sequence[str], order: Order) -> Validation:
-        """Check codes (folded, none twice, at most `MAX_CODES`) for an order of the shopper.
+    def __call__(self, shopper: Shopper, codes: Sequence[str], order: Order, order_id: str | None = None) -> Validation:
+        """Check codes (folded, none twice, at most `MAX_CODES`) for an order of the shopper, whose own locks are no
+        obstacle if the shop has given it its `order_id`.
 
         Nothing that concerns a code is raised: it is in the answer.
         """
         owner = self._owner_of(shopper.id)
         found = self._codes.resolve(owner, codes)
         use = Use(self._now(), shopper, order)
+        if order_id is not None and any(found):
+            use = replace(use, redemption=redemption_id(self._codes.keys(), ORDERS, order_id))
         checked = []
         for code, what in zip(codes, found, strict=True):
             known = find_candidate(self._campaigns, what)
@@ -69,11 +72,11 @@ class ValidateCodes:
             live, candidate = known
             refusal = why_not(candidate, use)
             if refusal is None and candidate.facts is None:
-                refusal = why_none_left(live, self._stock, owner, use.now)
+                refusal = why_none_left(live, self._stock, owner, use.now, use.redemption)
             checked.append(check_alone(candidate, order, refusal))
-        offers = [one.candidate.offer for one in checked if one.candidate is not None and one.refusal is None]
-        best = best_combination(order, offers)
-        return Validation(tuple(_beside(best, offers, one) for one in checked), best)
+        usable = {one.code: one.candidate for one in checked if one.candidate is not None and one.refusal is None}
+        best = best_combination(order, [candidate.offer for candidate in usable.values()])
+        return Validation(tuple(_beside(best, order, usable, one) for one in checked), best)
 
 
 def check_alone(candidate: Candidate, order: Order, refusal: BrandDayError | None) -> CheckedCode:
@@ -86,11 +89,14 @@ def check_alone(candidate: Candidate, order: Order, refusal: BrandDayError | Non
     return CheckedCode(candidate.code, None, candidate, alone, next_tier(fit(order, candidate.offer)))
 
 
-def _beside(best: Priced, offers: Sequence[Offer], checked: CheckedCode) -> CheckedCode:
-    """The same code, refused if it clashes with the best ones; one that merely adds nothing to them is not refused."""
+def _beside(best: Priced, order: Order, usable: Mapping[str, Candidate], checked: CheckedCode) -> CheckedCode:
+    """The same code, refused if a redemption would refuse it together with the best ones."""
     if checked.refusal is not None or checked.code in best.codes:
         return checked
-    clashes = [code for code in find_clashes(offers).get(checked.code, ()) if code in best.codes]
+    together = [usable[code].offer for code in (*best.codes, checked.code)]
+    clashes = find_clashes(together).get(checked.code, ())
+    if not clashes and price_order(order, together).idle:
+        clashes = best.codes
     if not clashes:
         return checked
-    return replace(checked, refusal=NotCombinable(clashes_with=tuple(map(show, clashes))))
+    return replace(checked, refusal=NotCombinable(clashes_with=tuple(usable[code].shown for code in clashes)))
