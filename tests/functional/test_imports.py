@@ -12,22 +12,27 @@ from benchmarks.cold_start import FUNCTIONS, environment, functions
 
 PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 POWERTOOLS = {"aws_lambda_powertools"}
+MEASURES = POWERTOOLS | {"typing_extensions"}
+"""Lines of the embedded metric format are written by Powertools."""
+
 OF_FUNCTION: dict[str, set[str]] = {
     "admin": PYDANTIC | POWERTOOLS,
     "campaigns": PYDANTIC,
+    "coupons": PYDANTIC,
     "draw_holder": PYDANTIC | {"py_arkworks_bls12381"},
     "draws": PYDANTIC,
     "entries": PYDANTIC,
     "entry_projector": set(),
     "fulfilment_worker": PYDANTIC | POWERTOOLS,
     "fulfilments": PYDANTIC | POWERTOOLS,
-    "hold_expiry": set(),
+    "hold_expiry": MEASURES,
+    "redemptions": PYDANTIC,
     "reservations": PYDANTIC,
     "reward_dispatcher": set(),
     "reward_issuer": set(),
     "reward_sweeper": set(),
     "rewards": PYDANTIC,
-    "stock_projector": set(),
+    "stock_projector": MEASURES,
     "stock_sweeper": set(),
 }
 """The third-party packages that a function imports besides boto3 and what comes with it."""
