@@ -21,6 +21,7 @@ MODULES = (
     "cold_start",
     "draw",
     "growth",
+    "guesses",
 )
 """Each has a `main()` that prints its tables, saves its own section of results.json and stops with an error if what
 it claims does not hold."""

@@ -94,7 +94,8 @@ def main() -> None:
     options = _options()
     console = wide_console()
     pattern, recorder = _recorded()
-    with canned.serve(recorder.answers) as url, _environment(url, pattern), _lines_to_nowhere():
+    tables = {"STOCK_TABLE": pattern.stock_table, "CAMPAIGN_TABLE": pattern.campaign_table}
+    with canned.serve(recorder.answers) as url, environment(url, **tables), lines_to_nowhere():
         comparisons = _comparisons(recorder)
         if options.profile:
             _profile(comparisons, options.profile)
@@ -165,8 +166,8 @@ def _recorded() -> tuple[Shards, canned.Recorder]:
 
 
 @contextmanager
-def _environment(url: str, pattern: Shards) -> Iterator[None]:
-    """What Lambda would set; there are no other credentials, so nothing can reach an account."""
+def environment(url: str, **tables: str) -> Iterator[None]:
+    """What Lambda would set, `tables` among it; there are no other credentials, so nothing can reach an account."""
     before = dict(os.environ)
     os.environ.update(
         AWS_ENDPOINT_URL=url,
@@ -174,8 +175,7 @@ def _environment(url: str, pattern: Shards) -> Iterator[None]:
         AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106 - made up
         AWS_SESSION_TOKEN="testing",  # noqa: S106
         AWS_DEFAULT_REGION="us-east-1",
-        STOCK_TABLE=pattern.stock_table,
-        CAMPAIGN_TABLE=pattern.campaign_table,
+        **tables,
     )
     try:
         yield
@@ -185,7 +185,7 @@ def _environment(url: str, pattern: Shards) -> Iterator[None]:
 
 
 @contextmanager
-def _lines_to_nowhere() -> Iterator[None]:
+def lines_to_nowhere() -> Iterator[None]:
     """Like Lambda, write every line of the log at once; unlike it, to nobody."""
     before = sys.stdout
     with Path(os.devnull).open("w", buffering=1) as nowhere:

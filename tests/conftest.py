@@ -14,7 +14,6 @@ from xdist.scheduler import LoadScopeScheduling
 from brandday_local.dynamodb_local import DynamoDbLocal, MinistackDynamoDb
 from tests.engines import Engine, Tables, tables_in
 
-
 for size in ("COLUMNS", "LINES"):
     # pytest-xdist tells its processes the size of a terminal that they do not have.
     os.environ.pop(size, None)
