@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -56,28 +57,29 @@ RESERVATIONS = {
 """The rush is won or lost here: our own modules, too, as far as they load libraries."""
 
 _ASKED = """
-import sys, boto3
+import json, os, sys, boto3
 from botocore.config import Config
 boto3.client("dynamodb"), boto3.client("sqs")
 before = set(sys.modules)
-sys.path.insert(0, {folder!r})
-import app
-print(*sorted(set(sys.modules) - before))
+for folder in sys.argv[1:]:
+    if os.fork() == 0:
+        sys.path.insert(0, folder)
+        import app
+        os.write(1, (json.dumps([folder, sorted(set(sys.modules) - before)]) + "\\n").encode())
+        os._exit(0)
+    assert os.wait()[1] == 0, folder
 """
-
-
-def _imported(function: str) -> list[str]:
-    code = _ASKED.format(folder=str(FUNCTIONS / function))
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    return done.stdout.split()
+"""What all of them need is loaded once; each function goes on from there in a process of its own."""
 
 
 @pytest.fixture(scope="module")
 def imported() -> dict[str, list[str]]:
-    """The names of all modules that each function adds to those of boto3, in a process of its own."""
-    names = functions()
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(names, pool.map(_imported, names), strict=True))
+    """The names of all modules that each function adds to those of boto3."""
+    folders = [str(FUNCTIONS / name) for name in functions()]
+    asked = [sys.executable, "-c", _ASKED, *folders]
+    done = subprocess.run(asked, env=environment(), capture_output=True, text=True, check=True)
+    found = dict(map(json.loads, done.stdout.splitlines()))
+    return {Path(folder).name: modules for folder, modules in found.items()}
 
 
 def test_a_function_loads_the_packages_that_it_is_known_to_need(imported: dict[str, list[str]]) -> None:
