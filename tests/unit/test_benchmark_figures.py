@@ -9,6 +9,7 @@ import pytest
 import benchmarks
 from benchmarks.__main__ import MODULES
 from benchmarks.growth import NOW_MS, SoldOut, exponent
+from benchmarks.guesses import Lots
 from benchmarks.meter import Usage
 from benchmarks.ours import CAMPAIGN
 from benchmarks.results import Claim, stand_by
@@ -69,3 +70,12 @@ def test_and_its_overflow_is_really_judged() -> None:
                 yield number, found
 
     assert [found.code for found in audit_campaign(Lost(300), CAMPAIGN, now_ms=lambda: NOW_MS).violations]
+
+
+def test_two_lots_of_times_are_compared_pair_by_pair_and_ties_count_half() -> None:
+    assert Lots([1, 2, 3], [2, 3, 4]).share == pytest.approx(2 / 9)
+    same = Lots([1, 2, 3, 4], [4, 2, 3, 1])
+    assert (same.share, same.chance) == (0.5, 1)
+    apart = Lots([number / 10 for number in range(50)], [5 + number / 10 for number in range(50)])
+    assert apart.share == 0
+    assert apart.chance < 1e-15
