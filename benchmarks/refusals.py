@@ -21,8 +21,9 @@ from benchmarks import results
 from benchmarks.cost import COMMON
 from benchmarks.engine import client_of
 from benchmarks.meter import Meter
+from benchmarks.ours import Shards
 from benchmarks.patterns import Answer, Pattern
-from benchmarks.results import wide_console
+from benchmarks.results import Claim, wide_console
 from benchmarks.rush import START_MS
 from brandday_local.dynamodb_local import DynamoDbLocal
 
@@ -115,7 +116,9 @@ def main() -> None:
                 "calls_per_refusal_steady": quiet.steady,
             }
             if pattern is Shards:
-                claims.append(Claim("calls per sold-out refusal, seconds 6 to 10", quiet.steady, STEADY_AT_MOST, AGAINST))
+                claims.append(
+                    Claim("calls per sold-out refusal, seconds 6 to 10", quiet.steady, STEADY_AT_MOST, AGAINST)
+                )
     console = wide_console()
     console.print(table)
     console.print(results.table_of(claims))

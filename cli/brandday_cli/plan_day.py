@@ -4,11 +4,12 @@ import math
 
 from brandday.domain.campaign import Campaign
 from brandday_cli.plan_figures import Plan, Wishes
+from brandday_cli.plan_tariff import read_tariff
 from brandday_cli.simulation.day import Crowd, Day, Warmth, plain_campaign, publish
 from brandday_cli.simulation.fleet import Capacity
 
-_NEW_API = 5000
-_NEW_CONCURRENCY = 1000
+DEFAULT_RATE = 5000
+"""Requests a second, and at once, that the API lets through: the template's default."""
 
 
 def day_as_planned(plan: Plan, wishes: Wishes, campaign: Campaign | None = None) -> Day:
@@ -24,7 +25,8 @@ def day_as_planned(plan: Plan, wishes: Wishes, campaign: Campaign | None = None)
 
 def day_as_is(wishes: Wishes, campaign: Campaign | None = None) -> Day:
     """Return the day with the template's defaults in a new account, and tables as they are made."""
-    capacity = Capacity(_NEW_API, _NEW_API, provisioned=0, concurrency=_NEW_CONCURRENCY)
+    concurrency = read_tariff().quotas.lambda_concurrency
+    capacity = Capacity(DEFAULT_RATE, DEFAULT_RATE, provisioned=0, concurrency=concurrency)
     return Day(_campaign(wishes, campaign), _crowd(wishes), capacity)
 
 

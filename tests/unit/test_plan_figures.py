@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from brandday.domain.layout import UNITS_PER_SHARD
-from brandday_cli.plan_figures import Plan, Wishes, plan_day
+from brandday_cli.plan_day import DEFAULT_RATE
+from brandday_cli.plan_figures import MEMORY_GB, Plan, Wishes, plan_day
 from brandday_cli.plan_tariff import read_tariff
 from brandday_cli.simulation.arrivals import PRESETS, parse_curve
 from brandday_local.template_tables import parameters
@@ -39,6 +41,13 @@ def test_every_override_is_a_parameter_of_the_template() -> None:
     plan = planned(10_000_000, 1_000_000, "herd")
     assert {"WarmStockWrites", "WarmStockReads", "WarmRewardWrites"} <= set(plan.overrides)
     assert set(plan.overrides) <= set(parameters())
+
+
+def test_what_the_plan_takes_from_the_template_is_there() -> None:
+    template = YAML().load(Path(__file__).parents[2] / "template.yaml")
+    assert template["Parameters"]["RequestsPerSecond"]["Default"] == DEFAULT_RATE
+    assert template["Parameters"]["RequestsBurst"]["Default"] == DEFAULT_RATE
+    assert template["Resources"]["ReservationsFunction"]["Properties"]["MemorySize"] / 1024 == MEMORY_GB
 
 
 def test_warmth_is_never_less_than_what_a_table_has() -> None:
