@@ -31,7 +31,7 @@ HOUR_MS = 60 * 60 * 1000
 WORD = fold("DOUBLE11")
 
 sizes = pytest.mark.parametrize(
-    ("uses", "requests", "cancelled"), [(40, 240, 12), pytest.param(100, 2000, 30, marks=pytest.mark.soak)]
+    ("uses", "requests", "cancelled"), [(40, 100, 12), pytest.param(100, 2000, 30, marks=pytest.mark.soak)]
 )
 
 

@@ -105,7 +105,7 @@ class ScanBody(Input):
 class RedeemedCodeBody(BaseModel):
     """One code of a redemption."""
 
-    code: str
+    code: Annotated[str, Field(description="A shared one as it is compared: O as 0, I and L as 1.")]
     coupon_id: Annotated[str | None, Field(description="Null for a code that everybody has.")]
     campaign_id: str
     discount: MoneyBody
