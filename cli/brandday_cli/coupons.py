@@ -298,9 +298,11 @@ def usage(ctx: typer.Context, campaign_id: Id, as_json: Json = False) -> None:
 def _budget(campaign: Mapping[str, Any], statistics: Mapping[str, Any], counted: Usage) -> dict[str, Any]:
     document = campaign["document"]
     most = sum(sku["initial"] + sku["restocked"] for sku in statistics["skus"])
-    budget = document.get("budget")
+    budget, worth = document.get("budget"), document["benefit"].get("worth")
+    gifts = 0 if worth is None else counted.uses["redeemed"] * worth["amount"]
     return {
         **counted.as_json(),
+        "cost": counted.discount + gifts,
         "most": most,
         "currency": document["currency"],
         "budget": None if budget is None else budget["amount"],
@@ -320,7 +322,7 @@ def render_usage(campaign: Mapping[str, Any], statistics: Mapping[str, Any], cou
         parts = [Text(f"Uses of the code of {campaign['id']}: {facts['most']:,} at most")]
     uses = ", ".join(f"{count:,} {status}" for status, count in sorted(counted.uses.items())) or "none"
     parts.append(Text(f"orders: {uses}"))
-    spent = f"discount given: {_money(counted.discount, facts['currency'])}"
+    spent = f"cost so far, gifts included: {_money(facts['cost'], facts['currency'])}"
     if facts["budget"] is not None:
         spent += f" of a budget of {_money(facts['budget'], facts['currency'])}"
     parts.append(Text(spent))

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from brandday.domain.campaign import Campaign
-from brandday.domain.coupon import CodeKind, IssuedBy
+from brandday.domain.coupon import Benefit, BenefitKind, CodeKind, IssuedBy, Tier
 from brandday.domain.coupon_code import fold, show
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part, PartStatus, UseState
 from brandday.domain.trail import TrailEntry
@@ -425,6 +425,15 @@ def test_usage_counts_each_coupon_once_and_what_was_given(shell: Shell) -> None:
     assert told["uses"] == {"locked": 1, "redeemed": 1, "released": 1}
     assert (told["most"], told["currency"]) == (2000, "CNY")
     assert "1,000 minor units of CNY" in shown
+
+
+def test_gifts_cost_what_they_are_worth(tmp_path: Path) -> None:
+    mug = Benefit(BenefitKind.GIFT, (Tier(0),), gift="MUG", worth=1500)
+    shell = Shell(tmp_path, operators(benefit=mug, budget=15_000))
+    with _one_of_each(shell):
+        told = json.loads(shell.ok("usage", SALE, "--json"))
+    # The harness gives each use a discount as well: 1000 for the one that is redeemed.
+    assert (told["cost"], told["budget"], told["most"]) == (1000 + 1500, 15_000, 10)
 
 
 def test_an_export_has_every_coupon_with_what_it_is(shell: Shell) -> None:
