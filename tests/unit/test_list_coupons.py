@@ -21,7 +21,7 @@ ORDER = Order("CNY", (Line("HERO", "", 1, 9_950),), 0, "app")
 
 def wallet(api: CouponApi, shopper: Shopper = MING, order: Order | None = None, after: str | None = None) -> Wallet:
     """Ask a cold environment."""
-    return api.coupon_use_cases().list_coupons(shopper, order, after)
+    return api.coupon_use_cases().list_coupons(shopper, order, after, None)
 
 
 def ids(found: Wallet) -> list[str]:
