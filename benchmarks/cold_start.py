@@ -19,11 +19,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import yaml
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from benchmarks import results
 from benchmarks.results import Claim, wide_console
+from brandday_local.template_tables import TEMPLATE
 
 REPOSITORY = Path(__file__).parents[1]
 FUNCTIONS = REPOSITORY / "functions"
@@ -76,8 +77,7 @@ class Start(NamedTuple):
 
 def environment() -> dict[str, str]:
     """Return what Lambda and the template set, with names that lead nowhere."""
-    template = yaml.load((REPOSITORY / "template.yaml").read_text(), Loader=_Template)  # noqa: S506 - a safe loader
-    names = template["Globals"]["Function"]["Environment"]["Variables"]
+    names = YAML().load(TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
     urls = {name: f"https://sqs.us-east-1.amazonaws.com/1/{name}" for name in names if name.endswith("_URL")}
     made_up = {name: name for name in names if name.endswith(("_TABLE", "_KEY_ID"))}
@@ -189,13 +189,6 @@ def _zipped(folder: Path) -> int:
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
     return len(packed.getvalue())
-
-
-class _Template(yaml.SafeLoader):
-    """Reads a template and drops what CloudFormation would compute."""
-
-
-_Template.add_multi_constructor("!", lambda *_: None)
 
 
 def _options() -> argparse.Namespace:

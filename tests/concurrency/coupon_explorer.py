@@ -14,7 +14,6 @@ What the database may do is taken from the DynamoDB documentation, and from its 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
@@ -24,6 +23,7 @@ from brandday.domain.coupon_change import CouponChange, PartChange, StateChange,
 from brandday.domain.coupon_record import UNTOUCHED, CouponFacts, CouponState, Part
 from brandday.domain.redemption_protocols import ReadCoupons, ReadParts, ReadShards, Transact
 from brandday.domain.shard import Shard, apply
+from tests.concurrency.search import Report, Wrong, search
 
 type Key = tuple[str, str, int]
 """`("part", redemption, number)`, `("state", coupon, 0)` or `("shard", campaign, number)`."""
@@ -116,26 +116,6 @@ class Scenario:
     """For a negative control: each change is a step of its own, and the first that is refused is the last."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was found: number of states and steps, which outcomes, and the shortest way to what is wrong."""
-
-    states: int
-    steps: int
-    outcomes: frozenset[tuple[str, str]]
-    violation: str | None = None
-    trace: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if self.violation is None:
-            return f"{self.states:,} states, {self.steps:,} steps, nothing found"
-        return "\n".join([f"{self.violation} after {len(self.trace)} steps:", *self.trace])
-
-
-class _Wrong(Exception):
-    """A check has failed."""
-
-
 @dataclass(eq=False)
 class _Node:
     """How far one run of a protocol is: `answers` it got, `partial` of a read, and what it asks for or has come to."""
@@ -195,30 +175,7 @@ class _Explorer:
         first = _State(
             empty, tuple(self._idle[id(actor)].number for actor in actors), tuple(actor.runs for actor in actors)
         )
-        seen: dict[_State, int] = {first: 0}
-        queue, origins = [first], array("l", [-1])
-        steps = at = 0
-        try:
-            for at, state in enumerate(queue):  # the queue grows while it is worked off
-                for after, _ in self._successors(state):
-                    steps += 1
-                    if after not in seen:
-                        seen[after] = len(queue)
-                        queue.append(after)
-                        origins.append(at)
-        except _Wrong as wrong:
-            label, violation = wrong.args
-            way = (*self._way(queue, origins, at), label)
-            return Report(len(queue), steps, frozenset(self._outcomes), violation, way)
-        return Report(len(queue), steps, frozenset(self._outcomes))
-
-    def _way(self, queue: Sequence[_State], origins: array[int], at: int) -> list[str]:
-        way: list[str] = []
-        while origins[at] >= 0:
-            before = origins[at]
-            way.append(next(label for after, label in self._successors(queue[before]) if after == queue[at]))
-            at = before
-        return way[::-1]
+        return search(first, self._successors, self._outcomes)
 
     def _successors(self, state: _State) -> Iterator[tuple[_State, str]]:
         for place, number in enumerate(state.nodes):
@@ -355,7 +312,7 @@ class _Explorer:
             ended = [self._nodes[number] for number in nodes if self._nodes[number].ended]
             violation = checks.of_end([(each.actor, each.outcome) for each in ended], world)
         if violation is not None:
-            raise _Wrong(label, violation)
+            raise Wrong(label, violation)
         for places in self._twins:
             for here, (number, left) in zip(
                 places, sorted((nodes[there], runs[there]) for there in places), strict=True

@@ -15,7 +15,6 @@ Clocks are not trusted either: an actor starts with any of its times, in any ord
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple, Protocol
 from brandday.domain import protocols
 from brandday.domain.protocols import Read, Write
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written, apply
+from tests.concurrency.search import Report, Wrong, search
 
 type Images = tuple[Shard, ...]
 type Start = Callable[[], protocols.Protocol[Any]]
@@ -71,28 +71,8 @@ class Scenario:
     lost_answers: bool = False
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was found: number of states and steps, and the shortest way to what is wrong, if anything is."""
-
-    states: int
-    steps: int
-    outcomes: frozenset[tuple[str, str]]
-    violation: str | None = None
-    trace: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if self.violation is None:
-            return f"{self.states:,} states, {self.steps:,} steps, nothing found"
-        return "\n".join([f"{self.violation} after {len(self.trace)} steps:", *self.trace])
-
-
 class _End(NamedTuple):
     outcome: Any
-
-
-class _Wrong(Exception):
-    """A check has failed."""
 
 
 @dataclass(eq=False)
@@ -154,38 +134,7 @@ class _Explorer:
         empty = tuple(self._intern(Shard(number, 0, {}, {})) for number in range(self._scenario.shards))
         earlier = empty if self._scenario.stale_reads else ()
         first = _State(empty, earlier, tuple(self._idle[id(actor)].number for actor in self._scenario.actors))
-        seen: dict[_State, int] = {first: 0}
-        queue = [first]
-        origins = array("l", [-1])
-        steps = at = 0
-        try:
-            for at, state in enumerate(queue):  # the queue grows while it is worked off
-                for after, *_ in self._successors(state):
-                    steps += 1
-                    if after not in seen:
-                        seen[after] = len(queue)
-                        queue.append(after)
-                        origins.append(at)
-        except _Wrong as wrong:
-            label, violation = wrong.args
-            return Report(
-                len(queue), steps, frozenset(self._outcomes), violation, (*self._way(queue, origins, at), label)
-            )
-        return Report(len(queue), steps, frozenset(self._outcomes))
-
-    def _way(self, queue: Sequence[_State], origins: array[int], at: int) -> list[str]:
-        way: list[str] = []
-        while origins[at] >= 0:
-            before = origins[at]
-            way.append(
-                next(
-                    self._tell(who, label)
-                    for after, who, label in self._successors(queue[before])
-                    if after == queue[at]
-                )
-            )
-            at = before
-        return way[::-1]
+        return search(first, self._successors, self._outcomes, self._tell)
 
     def _successors(self, state: _State) -> Iterator[tuple[_State, str, _Label]]:
         for place, number in enumerate(state.nodes):
@@ -271,7 +220,7 @@ class _Explorer:
             if node.actor.again:
                 nodes[place] = self._idle[id(node.actor)].number
         if violation is not None:
-            raise _Wrong(self._tell(node.actor.name, move.label), violation)
+            raise Wrong(self._tell(node.actor.name, move.label), violation)
         for places in self._twins:
             for here, number in zip(places, sorted(nodes[there] for there in places), strict=True):
                 nodes[here] = number

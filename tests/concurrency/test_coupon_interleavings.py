@@ -39,7 +39,6 @@ from tests.concurrency.coupon_explorer import (
     Commit,
     Item,
     Key,
-    Report,
     Scenario,
     Start,
     World,
@@ -49,6 +48,7 @@ from tests.concurrency.coupon_explorer import (
     key_of,
     run_alone,
 )
+from tests.concurrency.search import Report
 
 EARLY, LATE, AFTER_ALL = 1000, 2000, 9000
 BOTH = (EARLY, LATE)

@@ -43,7 +43,8 @@ from brandday.domain.stock import (
     Replayed,
     Terms,
 )
-from tests.concurrency.explorer import Actor, Apply, Images, Report, Scenario, Start, explore
+from tests.concurrency.explorer import Actor, Apply, Images, Scenario, Start, explore
+from tests.concurrency.search import Report
 
 EARLY, LATE = 1000, 2000
 BOTH = (EARLY, LATE)
