@@ -21,6 +21,8 @@ VALUES: dict[str, list[errors.Param]] = {
     "allowance": ["day", "campaign"],
     "refund_due": [False, True],
     "where": ["online", "counter"],
+    "reason": ["missing", "wrong", "expired", "used"],
+    "by": ["shopper", "device", "network", "phone", "email", "address", "payment"],
     "clashes_with": [("SPRING-10", "VIP-5")],
     "accepted": [("gold", "silver")],
     "allowed": [("GET", "PUT")],

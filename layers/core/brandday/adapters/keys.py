@@ -25,6 +25,12 @@ CAMPAIGN_COPIES = 4
 STATUS_PARTS = 16
 """Over how many keys of the index a campaign's rewards are spread: as many times what one partition can write."""
 
+CASE_PARTS = 16
+"""Over how many keys a campaign's cases are spread."""
+
+GUARD = "-"
+"""GuardTable sk of all that is alone under its pk."""
+
 COUPON_OWNER_INDEX = "by_owner"
 COUPON_CAMPAIGN_INDEX = "by_campaign"
 COUPON_FACTS = "FACTS"
@@ -240,3 +246,33 @@ def parse_owner_sort_key(key: str) -> tuple[int, str]:
     if len(at) != _MOMENT_LENGTH or not at.isdecimal() or not at.isascii() or not coupon_id:
         raise ValueError(f"{key!r} is not the key of a coupon of an owner")
     return int(at), coupon_id
+
+
+def tally_key(scope: str, limit: str, mark: str) -> str:
+    """GuardTable pk of what one mark has taken of one limit on wins."""
+    return f"TALLY#{scope}#{limit}#{mark}"
+
+
+def activity_key(scope: str, kind: str, mark: str) -> str:
+    """GuardTable pk of how often, and by how many shoppers, was tried what has this mark."""
+    return f"ACTIVITY#{scope}#{kind}#{mark}"
+
+
+def listing_key(kind: str, mark: str) -> str:
+    """GuardTable pk of the lists' entry about one mark."""
+    return f"LISTED#{kind}#{mark}"
+
+
+def case_key(campaign_id: str, reference: str) -> str:
+    """GuardTable pk of one of the CASE_PARTS of a campaign's cases; the sk is the reference."""
+    return cases_key(campaign_id, zlib.crc32(reference.encode()) % CASE_PARTS)
+
+
+def cases_key(campaign_id: str, part: int) -> str:
+    """GuardTable pk of one part of a campaign's cases."""
+    return f"CASES#{campaign_id}#{part}"
+
+
+def backoff_key(kind: str, mark: str) -> str:
+    """GuardTable pk of the wrong guesses of one mark."""
+    return f"BACKOFF#{kind}#{mark}"

@@ -110,6 +110,30 @@ class CouponSettings:
         return cls(coupon_table=_required(env, "COUPON_TABLE"))
 
 
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """What the gates of protected campaigns need besides: their table and the names of their secrets.
+
+    `shop_signals_secret` is "" where the shop signs no signals of its own.
+    """
+
+    guard_table: str
+    mark_secret: str
+    pass_secret: str
+    shop_signals_secret: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; raises SettingMissing naming the variable."""
+        env = os.environ if environ is None else environ
+        return cls(
+            guard_table=_required(env, "GUARD_TABLE"),
+            mark_secret=_required(env, "MARK_SECRET"),
+            pass_secret=_required(env, "PASS_SECRET"),
+            shop_signals_secret=env.get("SHOP_SIGNALS_SECRET", ""),
+        )
+
+
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "")
     if not value:

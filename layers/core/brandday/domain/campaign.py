@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from brandday.domain.coupon import POOL, CouponTerms, pool_price
 from brandday.domain.errors import (
@@ -25,6 +25,9 @@ from brandday.domain.lottery import Lottery, Prize
 from brandday.domain.lottery_state import LotteryState
 from brandday.domain.money import Money
 from brandday.domain.times import from_rfc3339, to_rfc3339
+
+if TYPE_CHECKING:
+    from brandday.domain.protection import Protection
 
 MAX_SKUS = 36
 MAX_UNITS_PER_SHOPPER = 35
@@ -150,6 +153,7 @@ class Campaign:
     fulfilment: Fulfilment = field(default_factory=Fulfilment)
     lottery: Lottery | None = None
     coupon: CouponTerms | None = None
+    protection: "Protection | None" = None
     status: Status = Status.DRAFT
     version: int = 0
     layout: Layout | None = None
@@ -224,6 +228,7 @@ class Campaign:
                 "regions": list(self.eligibility.regions),
             },
             "fulfilment": self.fulfilment.to_document(),
+            "protection": None if self.protection is None else self.protection.to_document(),
         }
 
     def _mechanic_document(self) -> dict[str, Any]:
@@ -298,6 +303,7 @@ class Campaign:
             fulfilment=Fulfilment.from_document(document.get("fulfilment", {})),
             lottery=lottery,
             coupon=coupon,
+            protection=_read_protection(document.get("protection")),
             status=status,
             version=version,
             layout=None if layout is None else Layout.from_document(layout, skus),
@@ -319,6 +325,14 @@ def _read_sku(document: Mapping[str, Any]) -> Sku:
         units_per_shopper=document["units_per_shopper"],
         reward=RewardTerms.from_document(document.get("reward", {})),
     )
+
+
+def _read_protection(document: Mapping[str, Any] | None) -> "Protection | None":
+    if document is None:
+        return None
+    from brandday.domain.protection import Protection  # most campaigns have none, and most functions no use for it
+
+    return Protection.from_document(document)
 
 
 def _pool(prize: Prize) -> Sku:

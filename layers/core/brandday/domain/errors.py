@@ -12,11 +12,17 @@
     ├── AccessRefused                   the caller may not do this
     │   ├── Unauthenticated             401
     │   ├── SignatureInvalid            401
+    │   ├── ShopSignalsInvalid          401
     │   ├── Forbidden                   403
     │   ├── SecondPersonRequired        403
-    │   ├── NotEligible                 403
+    │   └── NotEligible                 403
+    ├── AdmissionRefused                the campaign's gate lets nobody through like this
+    │   ├── TicketInvalid               403
     │   ├── ChallengeRequired           403
-    │   └── TicketInvalid               403
+    │   ├── SignalMissing               403
+    │   ├── NotAdmitted                 403
+    │   ├── LimitReached                409
+    │   └── RateLimited                 429
     ├── NotFound                        there is no such thing, or it is not yours: the two look the same
     │   ├── CampaignNotFound            404
     │   ├── ReservationNotFound         404
@@ -25,13 +31,17 @@
     │   ├── EntryNotFound               404
     │   ├── RedemptionNotFound          404
     │   ├── CouponJobNotFound           404
-    │   └── QueueNotFound               404
+    │   ├── QueueNotFound               404
+    │   ├── CaseNotFound                404
+    │   └── ListingNotFound             404
     ├── CampaignClosed                  the campaign does not offer this, or not at this moment
     │   ├── CampaignNotStarted          409
     │   ├── CampaignPaused              409
     │   ├── CampaignEnded               409
     │   ├── CampaignNotPublished        409
-    │   └── WrongMechanic               409
+    │   ├── WrongMechanic               409
+    │   ├── NoTicketNeeded              409
+    │   └── NoChallengeNeeded           409
     ├── StockRefused                    no unit for this shopper
     │   ├── SoldOut                     409
     │   ├── AllHeld                     409
@@ -70,7 +80,6 @@
     │   ├── CouponsExceeded             409
     │   └── CouponJobConflict           409
     └── ServiceRefused                  our side: the same request may work later
-        ├── RateLimited                 429
         ├── InternalError               500
         └── TemporarilyOverloaded       503
 
@@ -239,6 +248,13 @@ class SignatureInvalid(AccessRefused):
     title = "The signature is not valid"
 
 
+class ShopSignalsInvalid(AccessRefused):
+    """The header Shop-Signals is not what the shop has signed for this shopper, or it is over."""
+
+    status = 401
+    title = "The shop's signals are not valid"
+
+
 class SecondPersonRequired(AccessRefused):
     """Whoever applied the campaign may not approve its rewards."""
 
@@ -258,18 +274,67 @@ class NotEligible(AccessRefused):
     takes = frozenset({"requirement", "accepted"})
 
 
-class ChallengeRequired(AccessRefused):
-    """The shopper has to solve a challenge first."""
-
-    status = 403
-    title = "A challenge has to be solved first"
+# --- the gate of a campaign ---------------------------------------------------------------------------------
 
 
-class TicketInvalid(AccessRefused):
-    """The waiting-room ticket is missing, forged, used or over."""
+class AdmissionRefused(BrandDayError):
+    """The gate of a protected campaign: what stands against this visit.
+
+    A `reference` names the case that an operator can explain and lift (`brandday risk explain`).
+    """
+
+
+class TicketInvalid(AdmissionRefused):
+    """The entry ticket is no good: `reason` is `missing`, `wrong` (made up, or of another shopper or campaign),
+    `expired` or `used`.
+    """
 
     status = 403
     title = "The ticket is not valid"
+    takes = frozenset({"reason"})
+
+
+class ChallengeRequired(AdmissionRefused):
+    """A challenge has to be solved first; `reason` is what became of the solution that was sent: `missing`, `wrong`,
+    `expired` or `used`.
+    """
+
+    status = 403
+    title = "A challenge has to be solved first"
+    takes = frozenset({"reason"})
+
+
+class SignalMissing(AdmissionRefused):
+    """The campaign counts by a signal that the visit does not have; `by` is its kind."""
+
+    status = 403
+    title = "Something is missing that this campaign counts by"
+    takes = frozenset({"by"})
+
+
+class NotAdmitted(AdmissionRefused):
+    """The campaign's rules speak against this visit."""
+
+    status = 403
+    title = "You could not be let in"
+    takes = frozenset({"reference"})
+
+
+class LimitReached(AdmissionRefused):
+    """As much was taken as one device, network, phone, address or means of payment may (`by`: the kind)."""
+
+    status = 409
+    title = "The limit is reached"
+    takes = frozenset({"by", "limit", "reference"})
+
+
+class RateLimited(AdmissionRefused):
+    """Somebody tries more often than they may."""
+
+    status = 429
+    title = "Too many attempts"
+    wait_ms = 1000
+    takes = frozenset({"reference"})
 
 
 # --- there is no such thing ---------------------------------------------------------------------------------
@@ -335,6 +400,20 @@ class QueueNotFound(NotFound):
     title = "No such queue"
 
 
+class CaseNotFound(NotFound):
+    """No case with this reference."""
+
+    status = 404
+    title = "No such case"
+
+
+class ListingNotFound(NotFound):
+    """Nothing like that is on a list."""
+
+    status = 404
+    title = "Nothing like that is on a list"
+
+
 # --- the campaign does not offer this now -------------------------------------------------------------------
 
 
@@ -379,6 +458,20 @@ class WrongMechanic(CampaignClosed):
     status = 409
     title = "The campaign is of another kind"
     takes = frozenset({"mechanic"})
+
+
+class NoTicketNeeded(CampaignClosed):
+    """The campaign gives out no tickets."""
+
+    status = 409
+    title = "No ticket is needed here"
+
+
+class NoChallengeNeeded(CampaignClosed):
+    """The campaign poses no challenges."""
+
+    status = 409
+    title = "No challenge is needed here"
 
 
 # --- no unit for this shopper -------------------------------------------------------------------------------
@@ -682,14 +775,6 @@ class CouponJobConflict(OperatorRefused):
 
 class ServiceRefused(BrandDayError):
     """Our side could not do it now; the same request may work later."""
-
-
-class RateLimited(ServiceRefused):
-    """The caller sends more than it may."""
-
-    status = 429
-    title = "Too many requests"
-    wait_ms = 1000
 
 
 class InternalError(ServiceRefused):

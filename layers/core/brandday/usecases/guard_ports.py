@@ -1,0 +1,139 @@
+"""What the gate of a campaign needs from outside, and what the use cases of taking need from the gate.
+
+Adapters and the tests' fakes implement these. Every method of a store raises TemporarilyOverloaded when the database is
+too busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from brandday.domain.activity import Activity, ActivityKey
+from brandday.domain.campaign import Shopper
+from brandday.domain.entrant import Entrant
+from brandday.domain.lottery import Frozen
+from brandday.domain.protection import ChallengeTerms, Limit, Protection
+from brandday.domain.refusal_case import Case
+from brandday.domain.risk import Listed
+from brandday.domain.shard import Refused, ShardWrite, Written
+from brandday.domain.signals import SignalKind, Signals
+from brandday.domain.tally import TalliesMoved, Tally, TallyKey, TallyWrite, Wanted
+from brandday.domain.visit import Visit
+from brandday.usecases.live_campaigns import LiveCampaign
+
+# --- what taking needs from the gate ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who was let in: when their pass was issued (epoch ms; None where none is needed), and the limits on wins that the
+    write has to keep.
+
+    A *pass* is a ticket, or the solution of a challenge. It is good for one claim: the claim's time is never before
+    the pass's, so a pass that is not younger than the shopper's latest claim has been used (`domain/stock.judge`).
+    """
+
+    passed_at: int | None = None
+    wanted: tuple[Wanted, ...] = ()
+
+
+LET_IN = Admitted()
+
+
+class Gate(Protocol):
+    """Who may take something of a protected campaign. Refusals are AdmissionRefused."""
+
+    def admit(self, live: LiveCampaign, protection: Protection, shopper: Shopper, visit: Visit) -> Admitted:
+        """Let a visit in, or raise why not. With tickets this takes no call; without, all the gate has to do."""
+
+    def limit_reached(
+        self, live: LiveCampaign, protection: Protection, shopper: Shopper, visit: Visit, limit: Limit
+    ) -> Exception:
+        """Return the refusal of a win that a limit stands against; its reference can be looked up."""
+
+
+# --- what the gate needs from outside -----------------------------------------------------------------------------
+
+
+class Tallies(Protocol):
+    """Limits on wins, and the writes they are part of."""
+
+    def tallies(self, keys: Sequence[TallyKey], *, consistent: bool) -> Mapping[TallyKey, Tally]:
+        """Return all of the tallies; one that was never written is empty."""
+
+    def write_shard(
+        self, campaign_id: str, write: ShardWrite, tallies: Sequence[TallyWrite]
+    ) -> Written | Refused | TalliesMoved:
+        """Do a write of stock together with its tallies, or nothing. If both are in its way, Refused comes first."""
+
+    def save_entrant(
+        self, frozen: Frozen, before: Entrant | None, after: Entrant, tallies: Sequence[TallyWrite]
+    ) -> bool | TalliesMoved:
+        """Save an entrant's record together with tallies, or nothing; False if the record has moved on."""
+
+
+class Seen(NamedTuple):
+    """What is known of a visit's marks."""
+
+    listed: Mapping[SignalKind, Listed]
+    activity: Mapping[ActivityKey, Activity]
+    tallies: Mapping[TallyKey, Tally]
+
+
+class Visits(Protocol):
+    """What the gate looks at and notes: one call to look, one write to note."""
+
+    def look(
+        self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], tallies: Sequence[TallyKey], now: int
+    ) -> Seen:
+        """Return what is known, eventually consistent; what has expired at `now` is not on a list."""
+
+    def note(self, key: ActivityKey, second: int, weight: int, place: int, forget_at: int) -> Activity:
+        """Add an attempt of this weight to the part that began at `second` (epoch s), mark a place; return it all."""
+
+
+class Cases(Protocol):
+    """Cases, by campaign and reference."""
+
+    def save(self, case: Case) -> None:
+        """Keep a case, in the place of an earlier one with its reference; one that was lifted stays lifted."""
+
+
+class MarkKeys(Protocol):
+    """The secret behind marks and references; it never changes."""
+
+    def __call__(self) -> bytes:
+        """Return it; SecretMissing or SecretUnreadable (usecases/delivery_ports) as they are raised."""
+
+
+class PassKeys(Protocol):
+    """The secrets that tickets and challenges are signed with; they rotate."""
+
+    def current(self) -> tuple[str, bytes]:
+        """Return the id and the key to sign with."""
+
+    def find(self, key_id: str) -> bytes | None:
+        """Return a live key by its id; looks again, now and then, for one that is not known."""
+
+
+type SignalReader = Callable[[Shopper, Visit], Signals]
+"""Reads the signals of a visit; raises ShopSignalsInvalid for a header that the shop has not signed."""
+
+
+class Challenger(Protocol):
+    """Something that poses challenges (`brandday/challenges`): pure, the secret and the time are handed in.
+
+    `binding` is what a challenge is for: a text that names campaign and shopper; a solution is good for nothing else.
+    """
+
+    name: str
+
+    def pose(self, key: bytes, binding: str, terms: ChallengeTerms, difficulty: int, now: int) -> Mapping[str, Any]:
+        """Return a challenge in the form its widget takes."""
+
+    def solved_at(self, key: bytes, binding: str, solution: str, now: int) -> int:
+        """Return when (epoch ms) the challenge was posed that this solves; raises ValueError with the reason as its
+        only argument: ``wrong`` or ``expired``.
+        """
