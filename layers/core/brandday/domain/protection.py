@@ -103,7 +103,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class TicketTerms:
-    """Nobody takes anything without a ticket; given out from `opens_before_ms` before the start, good for `valid_ms`."""
+    """Nobody takes anything without a ticket; given out from `opens_before_ms` before the start, for `valid_ms`."""
 
     opens_before_ms: int
     valid_ms: int
