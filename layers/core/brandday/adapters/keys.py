@@ -263,6 +263,24 @@ def listing_key(kind: str, mark: str) -> str:
     return f"LISTED#{kind}#{mark}"
 
 
+def listings_key() -> str:
+    """GuardTable pk under which all listings lie side by side, for operators to page through."""
+    return "LISTINGS"
+
+
+def listing_place(kind: str, mark: str) -> str:
+    """GuardTable sk of a listing under that pk."""
+    return f"{kind}#{mark}"
+
+
+def parse_listing_place(key: str) -> tuple[str, str]:
+    """The kind and the mark of such an sk; ValueError if it is not one."""
+    kind, separator, mark = key.partition("#")
+    if not separator or not kind or not mark:
+        raise ValueError(f"{key!r} is not the place of a listing")
+    return kind, mark
+
+
 def case_key(campaign_id: str, reference: str) -> str:
     """GuardTable pk of one of the CASE_PARTS of a campaign's cases; the sk is the reference."""
     return cases_key(campaign_id, zlib.crc32(reference.encode()) % CASE_PARTS)
