@@ -115,7 +115,8 @@ def copy_declaration(
     """Return a campaign of the same shape that opens at ``opens_at`` (aware) for one hour, as a draft.
 
     ``hold_seconds`` shortens the holds, for a rehearsal that waits until abandoned carts are back on sale.
-    What is bought there is handed over to nobody: no partner shall pack a parcel for a rehearsal.
+    What is bought there is handed over to nobody: no partner shall pack a parcel for a rehearsal. Nobody stands at the
+    gate either: that is rehearsed with bots (`abuse_rehearsal`).
     """
     ending = f"-rehearsal-{suffix}"
     zone = ZoneInfo(declaration["time_zone"])
@@ -128,6 +129,7 @@ def copy_declaration(
         "status": "draft",
     }
     copy.pop("fulfilment", None)
+    copy.pop("protection", None)
     if hold_seconds is not None:
         copy["hold_seconds"] = hold_seconds
     return copy

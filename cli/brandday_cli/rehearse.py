@@ -4,7 +4,9 @@ import json
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from brandday_cli.abuse_rehearsal import rehearse_with_bots, render_comparison
 from brandday_cli.audit import open_tables, run_audit
 from brandday_cli.audit_report import violations_table
 from brandday_cli.console import err, out
@@ -13,6 +15,9 @@ from brandday_cli.rehearsal import RehearsalRefused, Script, Stage, check_loopba
 from brandday_cli.rehearsal_crowd import CrowdFailed, MintToken
 from brandday_cli.rehearsal_display import RehearsalDisplay, render_verdict
 from brandday_cli.target import Target, find_local_stack
+
+BOTS_AND_PEOPLE = 500
+"""How many visitors there are by default in a rehearsal with bots."""
 
 
 def rehearse(
@@ -29,10 +34,17 @@ def rehearse(
     wait_for_expiry: Annotated[
         bool, typer.Option("--wait-for-expiry", help="Wait until abandoned carts are back on sale; short holds.")
     ] = False,
+    bots: Annotated[
+        bool,
+        typer.Option("--bots", help="Play a crowd of which four fifths are bots, with and without the protection."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the figures as the last line, as JSON.")] = False,
 ) -> None:
     """Play a burst of shoppers on a copy of a campaign, audit it, and fail if any promise was broken."""
     target: Target = ctx.obj
+    if bots:
+        _rehearse_with_bots(target, campaign_id, shoppers or BOTS_AND_PEOPLE, seed, as_json=as_json)
+        return
     script = Script(shoppers, processes, seed, live=live, wait_for_expiry=wait_for_expiry)
     try:
         url = target.url()
@@ -51,6 +63,34 @@ def rehearse(
     if verdict.violations:
         err.print(violations_table(verdict.violations))
     if not verdict.kept:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _rehearse_with_bots(target: Target, campaign_id: str, visitors: int, seed: int, *, as_json: bool) -> None:
+    try:
+        url = target.url()
+        check_loopback(url)
+        tables = open_tables(target)
+        find_local_stack()
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        with target.operator() as operator, Progress(*columns, console=err) as progress:
+            task = progress.add_task("setting up", total=None)
+            stage = Stage(url, operator, open_local_mint, lambda played_id: run_audit(tables, played_id))
+            comparison = rehearse_with_bots(
+                stage,
+                campaign_id,
+                visitors,
+                seed,
+                on_stage=lambda what, total: progress.reset(task, description=what, total=total),
+                on_done=lambda: progress.advance(task),
+            )
+    except RehearsalRefused as error:
+        raise CommandFailed(f"No rehearsal: {error}", exit_code=ExitCode.USAGE) from None
+    if as_json:
+        out.file.write(json.dumps(comparison.as_json()) + "\n")
+    else:
+        out.print(render_comparison(comparison))
+    if not comparison.kept:
         raise typer.Exit(ExitCode.REFUSED)
 
 
