@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from brandday.config.campaign_file import CAMPAIGN_ID
+from brandday.config.parts import CAMPAIGN_ID
 from brandday.domain.reward_id import parse_reward_id
 from brandday_cli.failures import CommandFailed, ExitCode
 

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from brandday.config.local_time import LOCAL_TIME, check_time_zone, read_local_time, write_local_time
-from brandday.config.parts import CURRENCY, LocalTime, Part, refuse
+from brandday.config.parts import CAMPAIGN_ID, CURRENCY, LocalTime, Part, none_twice, refuse, refuse_all
+from brandday.config.protection_part import ADVICE as PROTECTION_ADVICE
+from brandday.config.protection_part import ProtectionPart, declare_protection, protection_problems
 from brandday.domain.campaign import Campaign
 from brandday.domain.times import from_rfc3339
 
-CAMPAIGN_ID = r"^[a-z0-9][a-z0-9-]{2,39}$"
 SKU_ID = r"^[A-Za-z0-9_-]{1,40}$"
 _LANGUAGE = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"
 _TEXT = r"^\S(.*\S)?$"
@@ -27,19 +28,12 @@ ADVICE = {
     CURRENCY: "three capital letters of ISO 4217, like CNY",
     _LANGUAGE: "a language tag like en or zh-CN",
     _TEXT: "one line of text without spaces around it",
+    **PROTECTION_ADVICE,
 }
 """What each pattern asks for, in words."""
 
 MAX_UNITS = 1_000_000
 """The live summary of a campaign is one item of at most 400 KB; this many units in 36 SKUs still fit."""
-
-
-def none_twice(values: list[str]) -> list[str]:
-    """Return `values` unless one of them is repeated."""
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise refuse("repeated", f"repeats {value!r}; write it once", (index,))
-    return values
 
 
 def _in_default_language(title: object) -> object:
@@ -75,6 +69,9 @@ class CampaignFile(Part):
     ends_at: LocalTime = Field(description="First moment after the campaign, on the clock of `time_zone`.")
     channels: Annotated[list[Channel], Field(min_length=1), AfterValidator(none_twice)]
     eligibility: EligibilityPart = EligibilityPart()
+    protection: ProtectionPart | None = Field(
+        default=None, description="What keeps bots away; a campaign without it has none of the cost."
+    )
     status: Literal["draft", "published"] = Field(
         default="draft", description="What `apply` leaves a new campaign as; `publish` is also a command."
     )
@@ -97,6 +94,15 @@ class CampaignFile(Part):
             raise refuse("ends_before_start", f"must be later than starts_at, which is {start}")
         return text
 
+    @field_validator("protection")
+    @classmethod
+    def _fits_the_schedule(cls, protection: ProtectionPart | None, info: ValidationInfo) -> ProtectionPart | None:
+        if protection is not None:
+            refused = refuse_all(protection_problems(protection, info.data), protection)
+            if refused is not None:
+                raise refused
+        return protection
+
     def to_campaign(self) -> Campaign:
         """The campaign this declares, as a draft of version 0."""
         return Campaign.from_document(self.to_document())
@@ -106,14 +112,19 @@ class CampaignFile(Part):
         document = self.model_dump(mode="json", exclude={"status"})
         for place, name in _times(document):
             place[name] = write_local_time(read_local_time(place[name], self.time_zone), "UTC")
+        if self.protection is not None:
+            starts_at = read_local_time(self.starts_at, self.time_zone)
+            document["protection"] = self.protection.to_protection(starts_at, self.time_zone).to_document()
         return document
 
 
 def in_local_times(campaign: Campaign) -> dict[str, Any]:
-    """The document of `campaign` with the times all campaigns have as operators write them."""
+    """The document of `campaign` with what all campaigns have, as operators write it."""
     document = campaign.to_document()
     for place, name in _times(document):
         place[name] = write_local_time(from_rfc3339(place[name]), campaign.time_zone)
+    if campaign.protection is not None:
+        document["protection"] = declare_protection(campaign.protection)
     return document
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, Titles, in_local_times
 from brandday.config.fulfilment_part import FulfilmentPart, Handed, RewardPart, disagreements
 from brandday.config.parts import MoneyPart, Part, refuse, refuse_all
+from brandday.config.protection_part import wins_are_limited
 from brandday.domain import campaign as domain
 
 
@@ -68,7 +69,9 @@ class FlashSaleFile(CampaignFile):
         default=300, ge=0, le=3600, description="Added once, when payment begins; 0 offers no extension."
     )
     late_payment: Literal["reclaim", "reject"] = Field(
-        default="reclaim", description="A payment after its hold expired: take a free unit again, or refund."
+        default="reclaim",
+        validate_default=True,
+        description="A payment after its hold expired: take a free unit again, or refund; reject with limits on wins.",
     )
     fulfilment: FulfilmentPart = Field(default=FulfilmentPart(), validate_default=True)
 
@@ -105,6 +108,17 @@ class FlashSaleFile(CampaignFile):
                     "raise this or lower units_per_shopper",
                 )
         return limit
+
+    @field_validator("late_payment")
+    @classmethod
+    def _leaves_limits_exact(cls, policy: str, info: ValidationInfo) -> str:
+        if policy == "reclaim" and wins_are_limited(info.data.get("protection")):
+            raise refuse(
+                "reclaim_with_limits",
+                "must be reject where protection limits wins: a unit that is taken again after its hold has expired "
+                "is not counted",
+            )
+        return policy
 
     @field_validator("fulfilment")
     @classmethod

@@ -10,6 +10,7 @@ from brandday.config.local_time import LOCAL_TIME
 from brandday.config.problems import Path, Problem
 from brandday.domain.currency import MINOR_DIGITS
 
+CAMPAIGN_ID = r"^[a-z0-9][a-z0-9-]{2,39}$"
 CURRENCY = r"^[A-Z]{3}$"
 
 LocalTime = Annotated[str, Field(pattern=LOCAL_TIME)]
@@ -48,3 +49,11 @@ def refuse_all(problems: Iterable[Problem], value: Any) -> ValidationError | Non
         for problem in problems
     ]
     return ValidationError.from_exception_data("campaign", details) if details else None
+
+
+def none_twice(values: list[str]) -> list[str]:
+    """Return `values` unless one of them is repeated."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise refuse("repeated", f"repeats {value!r}; write it once", (index,))
+    return values

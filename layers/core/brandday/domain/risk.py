@@ -44,6 +44,9 @@ class RiskRule(Protocol):
     def looks_at(self) -> frozenset[SignalKind]:
         """Of which signals the rule needs to know how many shoppers share them."""
 
+    def explain(self) -> str:
+        """What a hit says, in one sentence for operators; names no shopper and no value."""
+
     def to_document(self) -> dict[str, Any]:
         """The options, as kept in a campaign document, with the `rule` that they are of."""
 

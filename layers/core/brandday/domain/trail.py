@@ -60,7 +60,7 @@ def changes_between(before: Mapping[str, Any] | None, after: Mapping[str, Any]) 
     return tuple(changes)
 
 
-_LISTED = {"skus": "sku", "prizes": "prize"}
+_LISTED = {"skus": "sku", "prizes": "prize", "limits": "name", "rules": "name"}
 """Lists whose parts go by an id, and the field that has it."""
 
 

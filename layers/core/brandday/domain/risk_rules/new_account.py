@@ -1,22 +1,24 @@
 """A rule about the age of a shopper's account."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from brandday.domain.risk import Facts
+from brandday.domain.risk_rules.options import WithOptions, number
 from brandday.domain.signals import SignalKind
 
 _HOUR_MS = 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class NewAccount:
+class NewAccount(WithOptions):
     """The account was made less than so many hours ago."""
 
     name: ClassVar[str] = "new_account"
 
-    younger_than_hours: int
+    younger_than_hours: int = number(
+        "How old an account has to be, by the signal account_created_at.", least=1, most=8760
+    )
 
     def hits(self, facts: Facts) -> bool:
         """Whether the account is that young; one whose age is not known is not."""
@@ -27,11 +29,6 @@ class NewAccount:
         """No signals."""
         return frozenset()
 
-    def to_document(self) -> dict[str, Any]:
-        """The options with the rule's name."""
-        return {"rule": self.name, "younger_than_hours": self.younger_than_hours}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """The reverse of `to_document`."""
-        return cls(document["younger_than_hours"])
+    def explain(self) -> str:
+        """What a hit says."""
+        return f"The account was made less than {self.younger_than_hours} hours before."
