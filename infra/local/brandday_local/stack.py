@@ -36,6 +36,7 @@ EMAIL_SENDER = "brandday@example.com"
 
 LOCAL_PARAMETERS: Mapping[str, str] = {
     "JwtAudience": AUDIENCE,
+    "WebOrigin": "*",  # whatever page somebody tries it with, on this machine
     "ProtectTables": "false",
     "Monitoring": "off",  # the emulator has neither nested stacks nor dashboards; cfn-lint and a test read them
     "PrivateDestinations": "allow",  # the receiver is on this machine

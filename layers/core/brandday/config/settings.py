@@ -114,13 +114,14 @@ class CouponSettings:
 class GuardSettings:
     """What the gates of protected campaigns need besides: their table and the names of their secrets.
 
-    `shop_signals_secret` is "" where the shop signs no signals of its own.
+    `shop_signals_secret` is "" where the shop signs no signals of its own, `edge_secret` where there is no edge.
     """
 
     guard_table: str
     mark_secret: str
     pass_secret: str
     shop_signals_secret: str = ""
+    edge_secret: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -131,6 +132,7 @@ class GuardSettings:
             mark_secret=_required(env, "MARK_SECRET"),
             pass_secret=_required(env, "PASS_SECRET"),
             shop_signals_secret=env.get("SHOP_SIGNALS_SECRET", ""),
+            edge_secret=env.get("EDGE_SECRET", ""),
         )
 
 
