@@ -62,7 +62,7 @@ def _field(bounds: Bounds) -> Any:
     if bounds.pattern:
         one = Annotated[str, Field(pattern=bounds.pattern)]
         described = Field(min_length=1, max_length=bounds.most, description=bounds.says)
-        return Annotated[list[one], described, AfterValidator(none_twice)]  # type: ignore[valid-type]
+        return Annotated[list[one], described, AfterValidator(none_twice)]
     return Annotated[int, Field(ge=bounds.least, le=bounds.most, description=bounds.says)]
 
 

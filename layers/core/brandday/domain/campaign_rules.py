@@ -57,6 +57,10 @@ def check_changes(live: Campaign, declared: Campaign, changes: Sequence[Change],
             refused.append(("", _ENDED))
     elif state is not State.DRAFT:
         refused += _frozen(live, declared, changes, now_ms)
+        if any(change.path[0] == "protection" for change in changes):
+            from brandday.domain.protection_freezes import frozen_of_protection  # most campaigns have no use for it
+
+            refused += frozen_of_protection(live, declared)
     if refused:
         raise _refused(refused)
     if state is not State.ENDED:

@@ -1,8 +1,9 @@
 """What of a coupon campaign may change once it is published, and how many coupons may be added.
 
 Published is promised: what a coupon gives, for what, and together with what. The end of the campaign and of a shared
-code may be put off (coupons of their own have it written on them); who may take coupons and how gifts are sent may be
-put right. Coupons, or uses of a shared code, are added by a restock, as long as the budget pays for every one of them.
+code may be put off (coupons of their own have it written on them); who may take coupons, what keeps bots away and how
+gifts are sent may be put right. Coupons, or uses of a shared code, are added by a restock, as long as the budget pays
+for every one of them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from brandday.domain.campaign import Campaign
 from brandday.domain.coupon import POOL, CodeKind, CouponTerms, IssuedBy
 from brandday.domain.trail import Change
 
-_MAY_CHANGE = frozenset(("title", "channels", "eligibility", "fulfilment"))
+_MAY_CHANGE = frozenset(("title", "channels", "eligibility", "fulfilment", "protection"))
 _PROMISED = "cannot change once the campaign is published: shoppers have coupons on these terms"
 _ADDED = "cannot change once the campaign is published; add coupons with a restock, within the budget"
 _WRITTEN = "cannot change once the campaign is published: it is written on every coupon"

@@ -1,7 +1,8 @@
 """What may become of a lottery: when it can be published, and what of it may change afterwards.
 
 Published is promised. The odds move within their declared bounds, and what decides about nothing may be put right:
-titles, the contact, who may enter, and how prizes are handed over. All else is part of the hash that everybody has.
+titles, the contact, who may enter, what keeps bots away, and how prizes are handed over. All else is part of the hash
+that everybody has.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from brandday.domain.trail import Change
 
 CONTACT = ("compliance", "contact")
 
-_MAY_CHANGE = frozenset(("title", "channels", "eligibility", "fulfilment"))
+_MAY_CHANGE = frozenset(("title", "channels", "eligibility", "fulfilment", "protection"))
 _PROMISED = "cannot change once the lottery is published: it is part of what was promised"
 
 
