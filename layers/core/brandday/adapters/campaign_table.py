@@ -181,7 +181,7 @@ class CampaignTable:
                 Limit=TRAIL_LENGTH,
                 ConsistentRead=True,
             )
-        return [_decode_entry(item) for item in answer["Items"]]
+        return [decode_trail_entry(item) for item in answer["Items"]]
 
     def known_salt(self) -> bytes | None:
         """The salt of all shoppers' names; None as long as nothing was ever published."""
@@ -290,7 +290,8 @@ def encode_trail_entry(campaign_id: str, entry: TrailEntry) -> dict[str, Any]:
     }
 
 
-def _decode_entry(item: Item) -> TrailEntry:
+def decode_trail_entry(item: Item) -> TrailEntry:
+    """The reverse of `encode_trail_entry`."""
     at, entry_id = parse_trail_entry_key(item["sk"]["S"])
     return TrailEntry(
         id=entry_id,

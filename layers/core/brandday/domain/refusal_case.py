@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +12,10 @@ from brandday.domain.signals import SignalKind
 
 REFERENCE = r"[0-9A-HJKMNP-TV-Z]{10}"
 """Ten characters of Crockford's base 32, which people can read to each other: https://www.crockford.com/base32.html."""
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH = 10
+_READ_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +36,23 @@ class Case:
     marks: Mapping[SignalKind, str]
     forget_at: int
     lifted_at: int | None = None
+
+
+def reference_of(key: bytes, campaign_id: str, shopper: str) -> str:
+    """Return the reference of a shopper's case in a campaign: always the same, and 50 bits that say nothing.
+
+    `key` is the one of marks, `shopper` the shopper's mark.
+    """
+    digest = hmac.digest(key, f"case\0{campaign_id}\0{shopper}".encode(), hashlib.sha256)
+    number = int.from_bytes(digest[:8])
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_LENGTH))
+
+
+def read_reference(text: str) -> str:
+    """Return the reference that somebody has typed or read out: in small letters, with hyphens or blanks, and with the
+    letters that look like digits. ValueError if it cannot be one.
+    """
+    read = text.upper().translate(_READ_ALIKE)
+    if len(read) != _LENGTH or not set(read) <= set(_ALPHABET):
+        raise ValueError("not a reference")
+    return read

@@ -16,6 +16,7 @@ from brandday.domain.errors import (
     BodyTooLarge,
     BrandDayError,
     CampaignNotFound,
+    CaseNotFound,
     CouponJobNotFound,
     CouponNotFound,
     EntryNotFound,
@@ -55,6 +56,7 @@ ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
     "coupon_id": (re.compile(r"cpn_[A-Za-z0-9_-]{20}"), CouponNotFound),
     "redemption_id": (re.compile(r"rdm_[A-Za-z0-9_-]{20}"), RedemptionNotFound),
     "job": (re.compile(r"[a-z0-9][a-z0-9-]{0,39}"), CouponJobNotFound),
+    "reference": (re.compile(r"[0-9A-Za-z](-?[0-9A-Za-z]){9}"), CaseNotFound),
     "queue": (re.compile(r"(holds|fulfilments|stream)"), QueueNotFound),
 }
 

@@ -14,6 +14,9 @@ from brandday.domain.refusal_case import Case
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import TrailEntry
 
+CASE_PARTS = 16
+"""In how many parts a campaign's cases are kept."""
+
 MOST_LISTED = 40
 """How many listings one act can put: each is two writes, and a transaction has at most 100."""
 
@@ -28,7 +31,7 @@ class CasePage(NamedTuple):
 class KeptCases(Protocol):
     """The cases of all campaigns, to be looked at. A campaign's are in CASE_PARTS parts, each a fair sample of them."""
 
-    def page(self, campaign_id: str, part: int, after: str | None) -> CasePage:
+    def cases(self, campaign_id: str, part: int, after: str | None) -> CasePage:
         """Return a page of one of the parts; what is forgotten by now may still be in it."""
 
     def find(self, reference: str, campaign_ids: Sequence[str]) -> Case | None:
