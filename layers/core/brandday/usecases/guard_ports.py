@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from brandday.domain.activity import Activity, ActivityKey
+from brandday.domain.activity import Activity, ActivityKey, Note
 from brandday.domain.campaign import Shopper
 from brandday.domain.entrant import Entrant
 from brandday.domain.lottery import Frozen
-from brandday.domain.protection import ChallengeTerms, Limit, Protection
+from brandday.domain.protection import Limit, Protection
 from brandday.domain.refusal_case import Case
 from brandday.domain.risk import Listed
 from brandday.domain.shard import Refused, ShardWrite, Written
@@ -54,6 +54,18 @@ class Gate(Protocol):
         """Return the refusal of a win that a limit stands against; its reference can be looked up."""
 
 
+class Desk(Protocol):
+    """Where tickets are given out, and challenges posed: the gate before the sale."""
+
+    def enter(self, live: LiveCampaign, protection: Protection, shopper: Shopper, visit: Visit) -> int | None:
+        """Let a visit in: attempts, risk and challenge. Return when the challenge was posed that it has solved (epoch
+        ms), None where it needed none; raises AdmissionRefused.
+        """
+
+    def score(self, live: LiveCampaign, protection: Protection, shopper: Shopper, visit: Visit) -> int:
+        """Return what the campaign's rules say about a visit, in their own weights; counts and records nothing."""
+
+
 # --- what the gate needs from outside -----------------------------------------------------------------------------
 
 
@@ -90,8 +102,8 @@ class Visits(Protocol):
     ) -> Seen:
         """Return what is known, eventually consistent; what has expired at `now` is not on a list."""
 
-    def note(self, key: ActivityKey, second: int, weight: int, place: int, forget_at: int) -> Activity:
-        """Add an attempt of this weight to the part that began at `second` (epoch s), mark a place; return it all."""
+    def note(self, key: ActivityKey, note: Note) -> Activity:
+        """Add an attempt, in one write that never loses one; return all that is noted then."""
 
 
 class Cases(Protocol):
@@ -120,20 +132,3 @@ class PassKeys(Protocol):
 
 type SignalReader = Callable[[Shopper, Visit], Signals]
 """Reads the signals of a visit; raises ShopSignalsInvalid for a header that the shop has not signed."""
-
-
-class Challenger(Protocol):
-    """Something that poses challenges (`brandday/challenges`): pure, the secret and the time are handed in.
-
-    `binding` is what a challenge is for: a text that names campaign and shopper; a solution is good for nothing else.
-    """
-
-    name: str
-
-    def pose(self, key: bytes, binding: str, terms: ChallengeTerms, difficulty: int, now: int) -> Mapping[str, Any]:
-        """Return a challenge in the form its widget takes."""
-
-    def solved_at(self, key: bytes, binding: str, solution: str, now: int) -> int:
-        """Return when (epoch ms) the challenge was posed that this solves; raises ValueError with the reason as its
-        only argument: ``wrong`` or ``expired``.
-        """
