@@ -32,7 +32,7 @@ _SHAPE = OneOf("mechanic", {name: mechanic.file for name, mechanic in MECHANICS.
 class AnyCampaignFile(RootModel[Annotated[BaseModel, _SHAPE]]):
     """A campaign as declared: what its mechanic takes."""
 
-    model_config = ConfigDict(title="Brand Day campaign")
+    model_config = ConfigDict(title="Brand Day campaign", defer_build=True)
 
 
 def parse_campaign(document: object) -> CampaignFile:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 class Options(BaseModel):
     """A connector's own part of a campaign document: strict, no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Field, GetJsonSchemaHandler, RootModel
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -59,10 +59,13 @@ class AdminUseCases:
 class CampaignDocument(RootModel[dict[str, Any]]):
     """A campaign as declared (`docs/campaign.schema.json`); `parse_campaign` checks it, with better words."""
 
+    model_config = ConfigDict(defer_build=True)
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """In the API's documentation it is what its mechanic takes."""
         del core_schema
+        AnyCampaignFile.model_rebuild()
         return handler(AnyCampaignFile.__pydantic_core_schema__)
 
 

@@ -6,7 +6,7 @@ name, and each of its steps can be repeated: the same coupons come of it.
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.coupon_code import show
 from brandday.domain.coupon_job import CouponJob, JobKind
@@ -24,7 +24,7 @@ from brandday.domain.errors import (
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.entrypoints.http_input import CURSOR, wrong_query
-from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
 from brandday.usecases.coupon_jobs import BATCH, MAX_JOB, CouponSight, Disabled, Row, RowProblem, Taken
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS
 
@@ -75,7 +75,7 @@ class DisableInput(Input):
     codes: Annotated[list[Text], Field(min_length=1, max_length=BATCH)]
 
 
-class CouponJobBody(BaseModel):
+class CouponJobBody(Shape):
     """A job. `count` are the coupons it is counted with; those with numbers below `done` were made."""
 
     job: str
@@ -112,7 +112,7 @@ class CouponJobListBody(Output):
     jobs: list[CouponJobBody]
 
 
-class CouponFactsBody(BaseModel):
+class CouponFactsBody(Shape):
     """A coupon as it was issued."""
 
     id: str
@@ -134,7 +134,7 @@ class StoredCouponBody(CouponFactsBody):
     genuine: Annotated[bool, Field(description="Whether its code is what its source makes.")]
 
 
-class CouponStateBody(BaseModel):
+class CouponStateBody(Shape):
     """What has happened to a coupon."""
 
     id: str
@@ -161,7 +161,7 @@ class CouponStateBody(BaseModel):
         )
 
 
-class PartBody(BaseModel):
+class PartBody(Shape):
     """What one order does with one code."""
 
     redemption: str
@@ -202,7 +202,7 @@ class BatchBody(Output):
     coupons: list[CouponFactsBody]
 
 
-class TakenBody(BaseModel):
+class TakenBody(Shape):
     """What became of a line; a coupon, or why there is none."""
 
     line: int

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.coupon import CouponTerms
 from brandday.domain.coupon_rules import Candidate
@@ -14,9 +14,10 @@ from brandday.domain.money import Money
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.coupon_terms import BenefitBody, ScopeBody, StackingBody, TierBody
 from brandday.entrypoints.money import MoneyBody
+from brandday.entrypoints.routes import Shape
 
 
-class ReasonBody(BaseModel):
+class ReasonBody(Shape):
     """Why a coupon cannot be used, and what would change it: the same words as in a refusal.
 
     `title` and `detail` are in the language of Content-Language; `code` never changes.
@@ -41,7 +42,7 @@ class ReasonBody(BaseModel):
         )
 
 
-class TermsBody(BaseModel):
+class TermsBody(Shape):
     """What a coupon gives, and for what."""
 
     benefit: BenefitBody
@@ -60,7 +61,7 @@ class TermsBody(BaseModel):
         )
 
 
-class CouponFields(BaseModel):
+class CouponFields(Shape):
     """A coupon, or a code that everybody has (then without `id` and `issued_at`). Times are RFC 3339 in UTC."""
 
     id: str | None
@@ -88,7 +89,7 @@ class CouponFields(BaseModel):
         )
 
 
-class DiscountBody(BaseModel):
+class DiscountBody(Shape):
     """What a coupon takes off an order: the lines and shipping add up to `discount`, to the last minor unit."""
 
     discount: MoneyBody
@@ -108,7 +109,7 @@ class DiscountBody(BaseModel):
         )
 
 
-class NextTierBody(BaseModel):
+class NextTierBody(Shape):
     """What a little more would bring."""
 
     missing: Annotated[MoneyBody, Field(description="How much more of what the coupon applies to.")]

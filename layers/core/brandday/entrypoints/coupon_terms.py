@@ -6,7 +6,7 @@ budget, nor what a partner's codes begin with.
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.campaign_view import Availability, CouponView
 from brandday.domain.coupon import (
@@ -23,9 +23,10 @@ from brandday.domain.coupon import (
 from brandday.domain.money import Money
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.money import MoneyBody
+from brandday.entrypoints.routes import Shape
 
 
-class TierBody(BaseModel):
+class TierBody(Shape):
     """What there is from a minimum spend on; neither percent nor amount where the benefit is shipping or a gift."""
 
     minimum_spend: Annotated[MoneyBody, Field(description="Of the items it applies to, before any coupon.")]
@@ -42,7 +43,7 @@ class TierBody(BaseModel):
         )
 
 
-class BenefitBody(BaseModel):
+class BenefitBody(Shape):
     """What a coupon does for an order."""
 
     kind: BenefitKind
@@ -63,7 +64,7 @@ class BenefitBody(BaseModel):
         )
 
 
-class ScopeBody(BaseModel):
+class ScopeBody(Shape):
     """Which items of an order count, and get the discount; where nothing is included all do."""
 
     include_skus: list[str]
@@ -77,7 +78,7 @@ class ScopeBody(BaseModel):
         return cls(**{name: list(getattr(scope, name)) for name in cls.model_fields})
 
 
-class ValidityBody(BaseModel):
+class ValidityBody(Shape):
     """When a coupon can be used; of `ends_at` and `days` the earlier end counts."""
 
     starts_at: str
@@ -86,7 +87,7 @@ class ValidityBody(BaseModel):
     end_of_day: Annotated[bool, Field(description="And on, to the end of that day in the campaign's time zone.")]
 
 
-class StackingBody(BaseModel):
+class StackingBody(Shape):
     """How a coupon gets on with others on the same order."""
 
     exclusive: Annotated[bool, Field(description="Goes with no other coupon.")]
@@ -99,7 +100,7 @@ class StackingBody(BaseModel):
         return cls(exclusive=stacking.exclusive, group=stacking.group, priority=stacking.priority)
 
 
-class CouponTermsBody(BaseModel):
+class CouponTermsBody(Shape):
     """The coupons of a campaign."""
 
     benefit: BenefitBody

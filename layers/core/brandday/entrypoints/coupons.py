@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.campaign import Shopper
 from brandday.domain.coupon_code import show
@@ -49,7 +49,7 @@ from brandday.entrypoints.order_body import (
     read_order_query,
 )
 from brandday.entrypoints.problem import pick_language
-from brandday.entrypoints.routes import SHOPPER, Answer, File, Input, Output, Request, Route
+from brandday.entrypoints.routes import SHOPPER, Answer, File, Input, Output, Request, Route, Shape
 from brandday.entrypoints.shopper import shopper_of
 from brandday.usecases.list_coupons import Wallet, WalletCoupon
 from brandday.usecases.take_coupon import Taken
@@ -134,7 +134,7 @@ class WalletBody(Output):
     next: Annotated[str | None, Field(description="`after` of the next page, with older coupons; null after the last.")]
 
 
-class CheckedCodeBody(BaseModel):
+class CheckedCodeBody(Shape):
     """One of the codes. Of one that the shopper does not have, nothing is said but that."""
 
     code: str
@@ -164,7 +164,7 @@ class AppliedBody(DiscountBody):
     code: str
 
 
-class BestBody(BaseModel):
+class BestBody(Shape):
     """The order with the best of the codes that go together; `applied` is in the order of application."""
 
     codes: list[str]

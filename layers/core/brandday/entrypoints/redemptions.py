@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from brandday.domain.campaign import Shopper
 from brandday.domain.coupon_code import show
@@ -43,7 +43,7 @@ from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.coupon_body import amounts, money
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.order_body import ORDER_LIMIT_BYTES, Codes, OrderBody, OrderId, read_codes, read_order
-from brandday.entrypoints.routes import Answer, Input, Output, Request, Route
+from brandday.entrypoints.routes import Answer, Input, Output, Request, Route, Shape
 from brandday.usecases.redeem_coupons import Purchase, Redeemed
 
 ORDERS: Final = "orders"
@@ -102,7 +102,7 @@ class ScanBody(Input):
     order: Annotated[OrderBody, Field(description="Its `channel` is `store`, whatever is said there.")]
 
 
-class RedeemedCodeBody(BaseModel):
+class RedeemedCodeBody(Shape):
     """One code of a redemption."""
 
     code: Annotated[str, Field(description="A shared one as it is compared: O as 0, I and L as 1.")]
