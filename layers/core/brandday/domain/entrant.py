@@ -185,10 +185,14 @@ class Look(NamedTuple):
 
 
 class EntryRequest(NamedTuple):
-    """A wish to enter: `tag` stands for the idempotency key, `now` is epoch ms."""
+    """A wish to enter: `tag` stands for the idempotency key, `now` is epoch ms.
+
+    `passed_at` (epoch ms) is when the pass was issued that the campaign demands; None where it demands none.
+    """
 
     tag: str
     now: int
+    passed_at: int | None = None
 
 
 class Taken(NamedTuple):
@@ -201,6 +205,16 @@ class Replayed(NamedTuple):
     """This very request was taken before, as entry `number`."""
 
     number: int
+
+
+class PassUsed(NamedTuple):
+    """The pass is not younger than the latest entry (taken at `latest`), and no entry is this request's.
+
+    `tags` are those of all entries.
+    """
+
+    latest: int
+    tags: tuple[str, ...]
 
 
 class Unsettled(NamedTuple):
@@ -219,7 +233,7 @@ class Closed(NamedTuple):
     """The entry would be at or after the end."""
 
 
-type TakeOutcome = Taken | Replayed | Unsettled | AllowanceUsed | Closed
+type TakeOutcome = Taken | Replayed | PassUsed | Unsettled | AllowanceUsed | Closed
 
 
 class KeyReused(NamedTuple):
@@ -236,14 +250,18 @@ def take(entrant: Entrant, request: EntryRequest, rules: Rules, look: Look = Loo
     """Return what comes of a request to enter.
 
     Times within a record ascend: an entry written by an environment whose clock is behind gets the first free
-    millisecond. The window and who may enter are checked by the caller.
+    millisecond. The window and who may enter are checked by the caller. An entry is never before its pass, so a pass
+    that is not younger than the latest entry has been used.
     """
     for number, entry in enumerate(entrant.entries, 1):
         if entry.tag == request.tag:
             return Replayed(number)
+    latest = entrant.entries[-1].at if entrant.entries else -1
+    if request.passed_at is not None and request.passed_at <= latest:
+        return PassUsed(latest, tuple(entry.tag for entry in entrant.entries))
     if entrant.entries and entrant.entries[-1].pending:
         return Unsettled(len(entrant.entries))
-    at = max(request.now, entrant.entries[-1].at + 1) if entrant.entries else request.now
+    at = max(request.now, request.passed_at or 0, latest + 1)
     if at >= rules.frozen.ends_at:
         return Closed()
     refused = _allowance_used(entrant, at, rules)

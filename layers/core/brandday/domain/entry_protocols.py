@@ -31,6 +31,7 @@ from brandday.domain.entrant import (
     EntryRequest,
     Fate,
     Look,
+    PassUsed,
     Replayed,
     Rules,
     Taken,
@@ -152,21 +153,24 @@ class Entered(NamedTuple):
     replayed: bool
 
 
+type EnterOutcome = Entered | PassUsed | AllowanceUsed | Closed | LostRace
+
 type Effect = Load | Save | Ask | Read | Write
 type EntryProtocol[Outcome] = Generator[Effect, Any, Outcome]
 
 
-def enter(newcomer: Entrant, tag: str) -> EntryProtocol[Entered | AllowanceUsed | Closed | LostRace]:
+def enter(newcomer: Entrant, tag: str, passed_at: int | None = None) -> EntryProtocol[EnterOutcome]:
     """Take an entry and find out what it wins: one read and one write if it is nothing.
 
-    ``newcomer`` is the record of somebody who never entered. What an earlier request left pending is settled first.
+    ``newcomer`` is the record of somebody who never entered, ``passed_at`` when their pass was issued. What an earlier
+    request left pending is settled first.
     """
     consistent = False
     for _ in range(MAX_RACES):
         seen: Entrant | None = yield Load(consistent)
         entrant = newcomer if seen is None else seen
         present: Present = yield Ask(entering=True)
-        outcome = take(entrant, EntryRequest(tag, present.now), present.rules, present.look(present.now))
+        outcome = take(entrant, EntryRequest(tag, present.now, passed_at), present.rules, present.look(present.now))
         match outcome:
             case Taken(after):
                 if (yield Save(seen, after)):
@@ -179,6 +183,8 @@ def enter(newcomer: Entrant, tag: str) -> EntryProtocol[Entered | AllowanceUsed 
                 settled = yield from settle(entrant, number)
                 if isinstance(settled, LostRace):
                     return settled
+            case PassUsed() if consistent:
+                return outcome
             case AllowanceUsed() | Closed() if consistent or not present.rules.lottery.allowance.earned:
                 return outcome
         consistent = True  # what was read was old, or an answer must not be: a chance may have been granted meanwhile

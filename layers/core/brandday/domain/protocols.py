@@ -108,6 +108,9 @@ def claim(
         if decided is not None:
             return decided
         live_pointers = frozenset(found.entry.attempt for found in standing if found.entry.units)
+        if request.passed_at is not None and standing:
+            # The claim that is announced may not be made: then home has to know still up to when passes are used.
+            live_pointers |= {max(found.entry.attempt for found in standing)}
         added = request.entry([*record, *(found.entry for found in standing)])
         write = take(home, request, added, live_pointers, terms)
         if write is not None:

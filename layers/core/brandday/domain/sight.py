@@ -145,6 +145,11 @@ class Sight:
             return None
         return Refusal.ALL_HELD
 
+    def has_no_record(self, home: int, name: str, now: int) -> bool:
+        """Whether a shopper had neither claim nor pointer in their home shard when it was seen, a moment ago."""
+        seen = self._fresh(home, now)
+        return seen is not None and seen.names is not None and name not in seen.names
+
     def is_likely(self, request: ClaimRequest) -> bool:
         """Whether a write to the home shard will probably find enough units free."""
         capacity = self._layout.capacity(request.slot, request.home)

@@ -22,6 +22,9 @@ Why it is right:
 4. Every entry and pointer carries its *attempt*: the claim's time in milliseconds, and always higher than any
    attempt of that shopper seen before. Without it a released claim and a new one in the same shard look the same
    to a slow request, and the shopper ends up with two (tests/concurrency/test_interleavings.py finds it).
+5. A claim that needs a pass is never before it: its attempt is not lower than the moment the pass was issued. So a pass
+   that is not younger than the shopper's latest claim, live or released, has been used, and using it up takes no write
+   of its own. What was released stays on record longer than a pass is good for (FORGET_AFTER_MS).
 """
 
 from __future__ import annotations
@@ -128,6 +131,16 @@ class KeyReused(NamedTuple):
     """The idempotency key belongs to a request for something else."""
 
 
+class PassUsed(NamedTuple):
+    """The pass is not younger than the shopper's latest claim (attempt ``latest``), none of which is this request's.
+
+    ``tags`` are those of all the claims that are known.
+    """
+
+    latest: int
+    tags: tuple[str, ...]
+
+
 class LimitReached(NamedTuple):
     """With these units the shopper would own more than allowed; ``owned`` counts held and bought units.
 
@@ -149,7 +162,7 @@ class LostRace(NamedTuple):
     """Others were faster on the same items; trying again may succeed."""
 
 
-type ClaimOutcome = Granted | Replayed | Resumed | KeyReused | LimitReached | NothingFree | LostRace
+type ClaimOutcome = Granted | Replayed | Resumed | KeyReused | PassUsed | LimitReached | NothingFree | LostRace
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +170,8 @@ class ClaimRequest:
     """A shopper's wish for ``quantity`` units of ``slot``.
 
     ``order_id`` is given when a late payment takes units again: then the entry is confirmed at once, and a live
-    hold of the same SKU is not resumed, because it is another purchase.
+    hold of the same SKU is not resumed, because it is another purchase. ``passed_at`` (epoch ms) is when the pass was
+    issued that the campaign demands; None where it demands none.
     """
 
     name: str
@@ -169,10 +183,11 @@ class ClaimRequest:
     slot_limit: int
     limit: int
     order_id: str | None = None
+    passed_at: int | None = None
 
     def entry(self, known: Iterable[Entry] = ()) -> Entry:
-        """Return the new entry; its attempt is higher than all ``known`` ones."""
-        attempt = max([self.now, *(entry.attempt + 1 for entry in known)])
+        """Return the new entry; its attempt is higher than all ``known`` ones, and not before the pass."""
+        attempt = max([self.now, self.passed_at or 0, *(entry.attempt + 1 for entry in known)])
         state = HELD if self.order_id is None else CONFIRMED
         return Entry(state, self.slot, self.quantity, attempt, self.tag, self.order_id)
 
@@ -194,6 +209,9 @@ def judge(request: ClaimRequest, standing: Sequence[Claim], terms: Terms) -> Cla
         if claim.entry.tag == request.tag:
             same = claim.entry.slot == request.slot and claim.entry.quantity == request.quantity
             return Replayed(claim) if same else KeyReused()
+    latest = max((claim.entry.attempt for claim in standing), default=-1)
+    if request.passed_at is not None and request.passed_at <= latest:
+        return PassUsed(latest, tuple(claim.entry.tag for claim in standing))
     live = [claim for claim in standing if claim.entry.units and not terms.is_due(claim.entry, request.now)]
     if request.order_id is None:
         for claim in live:

@@ -19,6 +19,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from brandday.domain.protection import Limit
+from brandday.domain.shard import RELEASED, Shard
+from brandday.domain.stock import find
+
+KEEP_LINES_MS = 60_000
+"""How long lines stay after they have ceased to count: far beyond what clocks differ by."""
 
 
 class Taken(NamedTuple):
@@ -45,10 +50,11 @@ class TallyKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A tally as it was read; version 0 is one that was never written."""
+    """A tally as it was read; version 0 is one that was never written. `forget_at` is in epoch seconds."""
 
     version: int = 0
     taken: tuple[Taken, ...] = ()
+    forget_at: int = 0
 
     def counting(self, limit: Limit, now: int) -> tuple[Taken, ...]:
         """Return what still counts, as far as time decides it."""
@@ -58,14 +64,26 @@ class Tally:
     def without(self, released: Iterable[Taken]) -> Tally:
         """Return the same without what is known to be released; the version stays that of what was read."""
         gone = frozenset(released)
-        return Tally(self.version, tuple(one for one in self.taken if one not in gone))
+        return Tally(self.version, tuple(one for one in self.taken if one not in gone), self.forget_at)
+
+    def has_room(self, limit: Limit, new: Taken) -> bool:
+        """Whether what is new keeps the limit, at its own time: what counts later counts, whatever the clocks say."""
+        return sum(one.units for one in self.counting(limit, new.at)) + new.units <= limit.most
+
+    def adding(self, limit: Limit, new: Taken) -> tuple[Taken, ...]:
+        """Return the lines with a new one, without those that have long ceased to count."""
+        since = limit.begins_at(max(0, new.at - KEEP_LINES_MS))
+        return (*(one for one in self.taken if one.at >= since), new)
 
 
 class Wanted(NamedTuple):
-    """A limit that a win has to keep, and the tally it is written into."""
+    """A limit that a win has to keep, and the tally it is written into; `seen` is that tally, if somebody has read it
+    (it may be a moment old).
+    """
 
     limit: Limit
     key: TallyKey
+    seen: Tally | None = None
 
 
 class TallyWrite(NamedTuple):
@@ -81,3 +99,12 @@ class TalliesMoved(NamedTuple):
     """A write was refused because tallies had changed, by key as they are instead; nothing was written."""
 
     images: dict[TallyKey, Tally]
+
+
+def is_released(one: Taken, shard: Shard) -> bool:
+    """Whether a claim is released, given an image of its shard that is not older than the line.
+
+    A claim that is not there (any more) was forgotten, and only released ones are.
+    """
+    entry = find(shard, one.name, one.at)
+    return entry is None or entry.state in RELEASED

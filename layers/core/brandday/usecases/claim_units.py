@@ -6,18 +6,21 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from brandday.domain.campaign import Campaign, Sku, State
+from brandday.domain.campaign import Campaign, Shopper, Sku, State
 from brandday.domain.errors import (
+    AdmissionRefused,
     AllHeld,
     IdempotencyKeyReused,
+    InternalError,
     ShopperLimitReached,
     SoldOut,
     TemporarilyOverloaded,
 )
 from brandday.domain.layout import home_shard
-from brandday.domain.protocols import claim
+from brandday.domain.protocols import Protocol, claim
 from brandday.domain.shard import TAG_LENGTH, Shard, Written, decode_record
 from brandday.domain.sight import Refusal
 from brandday.domain.stock import (
@@ -29,14 +32,20 @@ from brandday.domain.stock import (
     LimitReached,
     LostRace,
     NothingFree,
+    PassUsed,
     Replayed,
     Resumed,
     find,
     judge,
 )
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.drive import Watcher, drive
 from brandday.usecases.live_campaigns import WRITE_BY_MS, LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Clock, Stock
+
+if TYPE_CHECKING:
+    from brandday.usecases.guard_ports import Gate, Tallies
+    from brandday.usecases.guarded_writes import Guard
 
 LOOK_AGAIN_MS = 1000
 WAIT_AT_MOST_MS = 30_000
@@ -95,15 +104,28 @@ class Claimed:
 class ClaimUnits:
     """Claims units for shoppers; one instance serves an execution environment, one request at a time."""
 
-    def __init__(self, campaigns: LiveCampaigns, stock: Stock, now: Clock) -> None:
+    def __init__(
+        self,
+        campaigns: LiveCampaigns,
+        stock: Stock,
+        now: Clock,
+        gate: "Gate | None" = None,
+        tallies: "Tallies | None" = None,
+    ) -> None:
         self._campaigns = campaigns
         self._stock = stock
         self._now = now
+        self._gate = gate
+        self._tallies = tallies
+        self._made_guard: Guard | None = None
 
-    def take(self, live: LiveCampaign, request: ClaimRequest, check: Check) -> Claimed:
+    def take(
+        self, live: LiveCampaign, request: ClaimRequest, check: Check, shopper: Shopper, visit: Visit = NO_VISIT
+    ) -> Claimed:
         """Claim the units that are asked for; ``check`` has allowed it, and is asked again if that was long ago.
 
-        Raises SoldOut, AllHeld, ShopperLimitReached, IdempotencyKeyReused or TemporarilyOverloaded.
+        What memory refuses is refused before the gate of a protected campaign is asked. Raises SoldOut, AllHeld,
+        ShopperLimitReached, AdmissionRefused, IdempotencyKeyReused or TemporarilyOverloaded.
         """
         sku = live.layout.skus[request.slot]
         refusal = live.sight.refusal(request)
@@ -113,14 +135,43 @@ class ClaimUnits:
             return self._close(live, request)
         if refusal is Refusal.ALL_HELD:
             raise self._nothing_free(live, request)
-        protocol = claim(
-            request,
-            live.terms,
-            write_first=live.sight.is_likely(request),
-            elsewhere=lambda: live.sight.elsewhere(request),
-        )
         memory = Memory(live, self._campaigns, self._now, check)
-        return self._answer(live, request, drive(protocol, self._stock, live.campaign.id, memory))
+        if live.campaign.protection is not None:
+            return self._take_guarded(live, request, memory, shopper, visit)
+        return self._answer(live, request, drive(_claim(live, request), self._stock, live.campaign.id, memory))
+
+    def _take_guarded(
+        self, live: LiveCampaign, request: ClaimRequest, memory: Memory, shopper: Shopper, visit: Visit
+    ) -> Claimed:
+        try:
+            visitor = self._guard().let_in(live, shopper, visit)
+        except AdmissionRefused as refusal:
+            return self._replay_or_raise(live, request, refusal)
+        visitor.check_pass(request.name, request.tag)
+        request = replace(request, passed_at=visitor.admitted.passed_at)
+        protocol = visitor.claim(_claim(live, request), request.name, request.home, request.now, memory)
+        outcome: ClaimOutcome | Exception = visitor.judged(
+            drive(protocol, self._stock, live.campaign.id, memory), request.name, request.quantity
+        )
+        if isinstance(outcome, Exception):
+            return self._replay_or_raise(live, request, outcome)
+        return self._answer(live, request, outcome)
+
+    def _replay_or_raise(self, live: LiveCampaign, request: ClaimRequest, refusal: Exception) -> Claimed:
+        """Return the answer this very request was given before, whatever stands against it by now."""
+        if live.sight.has_no_record(request.home, request.name, request.now):
+            raise refusal  # seen a moment ago: who knocks and knocks costs no call
+        replay = self._replay(live, request)
+        if replay is None:
+            raise refusal
+        return replay
+
+    def _guard(self) -> "Guard":
+        if self._made_guard is None:
+            from brandday.usecases.guarded_writes import Guard  # only protected campaigns need it
+
+            self._made_guard = Guard(self._campaigns, self._stock, self._now, self._gate, self._tallies)
+        return self._made_guard
 
     def _answer(self, live: LiveCampaign, request: ClaimRequest, outcome: ClaimOutcome) -> Claimed:
         match outcome:
@@ -132,6 +183,8 @@ class ClaimUnits:
                 return Claimed(claimed, resumed=True)
             case KeyReused():
                 raise IdempotencyKeyReused
+            case PassUsed():  # protected campaigns answer it before it gets here
+                raise InternalError
             case LimitReached(limit, owned, per):
                 raise ShopperLimitReached(limit=limit, owned=owned, per=per)
             case NothingFree(looked):
@@ -170,10 +223,24 @@ class ClaimUnits:
             return None
         if state not in (State.ENDED, State.PAUSED):
             return None
-        (home,) = self._stock.read(campaign.id, (request.home,), consistent=True)
-        claims = read_claims(self._stock, campaign.id, home, request.name)
+        return self._replay(live, request)
+
+    def _replay(self, live: LiveCampaign, request: ClaimRequest) -> Claimed | None:
+        """Return the answer this very request was given before, if it was."""
+        (home,) = self._stock.read(live.campaign.id, (request.home,), consistent=True)
+        live.sight.saw(home, request.now)
+        claims = read_claims(self._stock, live.campaign.id, home, request.name)
         outcome = judge(request, [found for found in claims if found.entry.tag == request.tag], live.terms)
         return self._answer(live, request, outcome) if isinstance(outcome, Replayed | KeyReused) else None
+
+
+def _claim(live: LiveCampaign, request: ClaimRequest) -> Protocol[ClaimOutcome]:
+    return claim(
+        request,
+        live.terms,
+        write_first=live.sight.is_likely(request),
+        elsewhere=lambda: live.sight.elsewhere(request),
+    )
 
 
 def read_claims(stock: Stock, campaign_id: str, home: Shard, name: str) -> list[Claim]:

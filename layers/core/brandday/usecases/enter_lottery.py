@@ -1,15 +1,18 @@
 """A shopper enters a lottery: the hot path of a lucky draw, one read and one write unless something is won."""
 
+from typing import TYPE_CHECKING
+
 from brandday.domain.campaign import Campaign, Shopper, State, check_may_buy
-from brandday.domain.entrant import AllowanceUsed, Closed, Entrant, Grant, NoRoom, parse_entry_id
+from brandday.domain.entrant import AllowanceUsed, Closed, Entrant, Grant, NoRoom, PassUsed, parse_entry_id
 from brandday.domain.entrant import KeyReused as GrantReused
 from brandday.domain.entrant import Replayed as GrantReplayed
 from brandday.domain.entrant import grant as grant_chances
 from brandday.domain.entries_left import EntriesLeft, entries_left
-from brandday.domain.entry_protocols import MAX_RACES, Ask, EntryProtocol, Present, enter, finish
+from brandday.domain.entry_protocols import MAX_RACES, Ask, EnterOutcome, EntryProtocol, Present, enter, finish
 from brandday.domain.entry_protocols import Entered as EnteredRecord
 from brandday.domain.entry_view import Entered, EntriesView, EntryOutcome, EntryView, outcome_of
 from brandday.domain.errors import (
+    AdmissionRefused,
     CampaignClosed,
     CampaignEnded,
     CampaignNotFound,
@@ -17,18 +20,24 @@ from brandday.domain.errors import (
     EntryLimitReached,
     EntryNotFound,
     IdempotencyKeyReused,
+    InternalError,
     TemporarilyOverloaded,
     WrongMechanic,
 )
 from brandday.domain.reward_id import reward_id
 from brandday.domain.stock import LostRace
 from brandday.domain.times import to_rfc3339
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.claim_units import key_tag
 from brandday.usecases.live_campaigns import WRITE_BY_MS
 from brandday.usecases.live_lotteries import LiveLotteries, LiveLottery
 from brandday.usecases.lottery_ports import Entrants
 from brandday.usecases.ports import Clock
 from brandday.usecases.settle_entries import BUSY_MS, Records, present
+
+if TYPE_CHECKING:
+    from brandday.usecases.guard_ports import Gate, Tallies
+    from brandday.usecases.guarded_writes import Guard
 
 REPLAY_FOR_MS = 15 * 60 * 1000
 """How long after the end the repetition of a request is looked up; afterwards whoever asks hears that it is over."""
@@ -37,14 +46,27 @@ REPLAY_FOR_MS = 15 * 60 * 1000
 class EnterLottery:
     """Takes entries and shows them; one instance serves an execution environment, one request at a time."""
 
-    def __init__(self, lotteries: LiveLotteries, entrants: Entrants, records: Records, now: Clock) -> None:
+    def __init__(
+        self,
+        lotteries: LiveLotteries,
+        entrants: Entrants,
+        records: Records,
+        now: Clock,
+        gate: "Gate | None" = None,
+        tallies: "Tallies | None" = None,
+    ) -> None:
         self._lotteries = lotteries
         self._entrants = entrants
         self._records = records
         self._now = now
+        self._gate = gate
+        self._tallies = tallies
+        self._made_guard: Guard | None = None
 
-    def enter(self, shopper: Shopper, campaign_id: str, idempotency_key: str) -> Entered:
+    def enter(self, shopper: Shopper, campaign_id: str, idempotency_key: str, visit: Visit = NO_VISIT) -> Entered:
         """Take an entry and tell what it has won, or say what this very request came to before.
+
+        ``visit`` is what the gate of a protected campaign looks at.
 
         Raises what keeps the shopper from it: see the errors of ``POST /v1/campaigns/{id}/entries``.
         """
@@ -52,15 +74,58 @@ class EnterLottery:
         name, tag = lottery.state.entrant(shopper.id), key_tag(idempotency_key)
         try:
             check_may_buy(lottery.campaign, shopper, self._now())
+            if lottery.campaign.protection is not None:
+                return self._enter_guarded(lottery, name, tag, shopper, visit)
             outcome = self._drive(lottery, enter(_newcomer(lottery, shopper), tag), name, shopper)
         except CampaignClosed:
             replay = self._replay_when_closed(lottery, name, tag, shopper)
             if replay is None:
                 raise
             return replay
+        return self._answer(lottery, outcome)
+
+    def _enter_guarded(self, lottery: LiveLottery, name: str, tag: str, shopper: Shopper, visit: Visit) -> Entered:
+        try:
+            visitor = self._guard().let_in(lottery.live, shopper, visit)
+        except AdmissionRefused as refusal:
+            return self._replay_or_raise(lottery, name, tag, shopper, refusal)
+        visitor.check_pass(name, tag)
+
+        def before_write() -> None:
+            self._present(lottery.campaign.id, Ask(entering=True), shopper)
+
+        protocol = visitor.enter(
+            enter(_newcomer(lottery, shopper), tag, visitor.admitted.passed_at),
+            name,
+            lottery.state.frozen,
+            self._now(),
+            before_write,
+        )
+        outcome: EnterOutcome | Exception = visitor.judged(self._drive(lottery, protocol, name, shopper), name)
+        if isinstance(outcome, Exception):
+            return self._replay_or_raise(lottery, name, tag, shopper, outcome)
+        return self._answer(lottery, outcome)
+
+    def _replay_or_raise(
+        self, lottery: LiveLottery, name: str, tag: str, shopper: Shopper, refusal: Exception
+    ) -> Entered:
+        replay = self._replay(lottery, name, tag, shopper)
+        if replay is None:
+            raise refusal
+        return replay
+
+    def _guard(self) -> "Guard":
+        if self._made_guard is None:
+            from brandday.usecases.guarded_writes import Guard  # only protected campaigns need it
+
+            stock = self._records.stock
+            self._made_guard = Guard(self._lotteries.campaigns, stock, self._now, self._gate, self._tallies)
+        return self._made_guard
+
+    def _answer(self, lottery: LiveLottery, outcome: EnterOutcome) -> Entered:
         match outcome:
             case EnteredRecord(entrant, number, replayed):
-                return self._entered(self._lotteries.get(campaign_id), entrant, number, replayed=replayed)
+                return self._entered(self._lotteries.get(lottery.campaign.id), entrant, number, replayed=replayed)
             case AllowanceUsed(until):
                 wait = None if until is None else max(1, until - self._now())
                 when = None if until is None else to_rfc3339(until)
@@ -70,6 +135,8 @@ class EnterLottery:
                 raise CampaignEnded(ended_at=to_rfc3339(lottery.campaign.over_at()))
             case LostRace():
                 raise TemporarilyOverloaded(retry_after_ms=BUSY_MS)
+            case PassUsed():  # protected campaigns answer it before it gets here
+                raise InternalError
 
     def get(self, shopper: Shopper, entry_id: str) -> EntryView:
         """Return an entry of the shopper as it is now; EntryNotFound also for somebody else's."""
@@ -122,6 +189,10 @@ class EnterLottery:
         campaign, now = self._lotteries.get(lottery.campaign.id).campaign, self._now()
         if not _may_have_been_open(campaign, now):
             return None
+        return self._replay(lottery, name, tag, shopper)
+
+    def _replay(self, lottery: LiveLottery, name: str, tag: str, shopper: Shopper) -> Entered | None:
+        """Return what this very request came to, if it was taken."""
         entrant = self._entrants.load(lottery.state.frozen, name, consistent=True)
         number = next((n for n, e in enumerate(entrant.entries, 1) if e.tag == tag), None) if entrant else None
         if entrant is None or number is None:

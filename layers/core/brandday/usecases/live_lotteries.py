@@ -130,7 +130,7 @@ class LiveLotteries:
     """Makes the rules of lotteries when they are asked for, and keeps them as long as nothing about them changes."""
 
     def __init__(self, campaigns: LiveCampaigns, seeds: Seeds) -> None:
-        self._campaigns = campaigns
+        self.campaigns = campaigns
         self._seeds = seeds
         self._kept: dict[str, _Kept] = {}
 
@@ -139,7 +139,7 @@ class LiveLotteries:
 
         CampaignNotFound also for drafts; WrongMechanic for a campaign that is no lottery.
         """
-        live = self._campaigns.get(campaign_id)
+        live = self.campaigns.get(campaign_id)
         lottery, luck = live.campaign.lottery, live.campaign.luck
         if lottery is None or luck is None:
             raise WrongMechanic(mechanic=live.campaign.mechanic)

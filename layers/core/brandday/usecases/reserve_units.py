@@ -1,24 +1,47 @@
 """A shopper claims units: the hot path of a flash sale."""
 
+from typing import TYPE_CHECKING
+
 from brandday.domain.campaign import Campaign, Shopper, check_may_buy
 from brandday.domain.errors import CampaignClosed, FieldError, ValidationFailed, WrongMechanic
 from brandday.domain.reservation import Outcome
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.claim_units import ClaimUnits, claim_request, key_tag
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.ports import Clock, Stock
 from brandday.usecases.present import present
 
+if TYPE_CHECKING:
+    from brandday.usecases.guard_ports import Gate, Tallies
+
 
 class ReserveUnits:
     """Claims units for shoppers; one instance serves an execution environment, one request at a time."""
 
-    def __init__(self, campaigns: LiveCampaigns, stock: Stock, now: Clock) -> None:
+    def __init__(
+        self,
+        campaigns: LiveCampaigns,
+        stock: Stock,
+        now: Clock,
+        gate: "Gate | None" = None,
+        tallies: "Tallies | None" = None,
+    ) -> None:
         self._campaigns = campaigns
-        self._claim = ClaimUnits(campaigns, stock, now)
+        self._claim = ClaimUnits(campaigns, stock, now, gate, tallies)
         self._now = now
 
-    def __call__(self, shopper: Shopper, campaign_id: str, sku: str, quantity: int, idempotency_key: str) -> Outcome:
+    def __call__(
+        self,
+        shopper: Shopper,
+        campaign_id: str,
+        sku: str,
+        quantity: int,
+        idempotency_key: str,
+        visit: Visit = NO_VISIT,
+    ) -> Outcome:
         """Hold ``quantity`` units of ``sku`` for the shopper, or say what this very request was answered before.
+
+        ``visit`` is what the gate of a protected campaign looks at.
 
         Raises what keeps the shopper from it: see the errors of ``POST /v1/campaigns/{id}/reservations``.
         """
@@ -41,6 +64,6 @@ class ReserveUnits:
             if claimed is None:
                 raise
         else:
-            claimed = self._claim.take(live, request, check)
+            claimed = self._claim.take(live, request, check, shopper, visit)
         reservation = present(live, request.name, claimed.claim, now)
         return Outcome(reservation, replayed=claimed.replayed, resumed=claimed.resumed)

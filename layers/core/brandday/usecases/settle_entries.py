@@ -49,7 +49,7 @@ class Records:
 
     def __init__(self, entrants: Entrants, stock: Stock) -> None:
         self._entrants = entrants
-        self._stock = stock
+        self.stock = stock
 
     def drive[Outcome](self, protocol: EntryProtocol[Outcome], frozen: Frozen, name: str, asked: Asked) -> Outcome:
         """Do what a protocol of the entrant ``name`` asks for, one thing after the other; return its outcome."""
@@ -68,9 +68,9 @@ class Records:
                 case Ask():
                     answer = asked(effect)
                 case Read(shards, consistent):
-                    answer = self._stock.read(frozen.campaign_id, shards, consistent=consistent)
+                    answer = self.stock.read(frozen.campaign_id, shards, consistent=consistent)
                 case _:
-                    answer = self._stock.write(frozen.campaign_id, effect.write)
+                    answer = self.stock.write(frozen.campaign_id, effect.write)
 
 
 class SettleEntries:
