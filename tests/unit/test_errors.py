@@ -21,22 +21,27 @@ VALUES: dict[str, list[errors.Param]] = {
     "allowance": ["day", "campaign"],
     "refund_due": [False, True],
     "where": ["online", "counter"],
-    "reason": ["missing", "wrong", "expired", "used"],
+    "ticket_invalid reason": ["missing", "wrong", "expired", "used"],
+    "challenge_required reason": ["missing", "wrong", "early", "expired", "used"],
     "by": ["shopper", "device", "network", "phone", "email", "address", "payment"],
     "clashes_with": [("SPRING-10", "VIP-5")],
     "accepted": [("gold", "silver")],
     "allowed": [("GET", "PUT")],
 }
-"""Facts that are not just any text."""
+"""Facts that are not just any text, of one error or of all that have them."""
+
+
+def values(code: str, name: str) -> list[Any]:
+    return VALUES.get(f"{code} {name}") or VALUES.get(name, ["HERO-1"])
 
 
 def examples(kind: type[BrandDayError]) -> list[BrandDayError]:
     """One error per text that `kind` can show."""
-    facts: dict[str, Any] = {name: VALUES.get(name, ["HERO-1"])[0] for name in sorted(kind.takes)}
+    facts: dict[str, Any] = {name: values(kind.code, name)[0] for name in sorted(kind.takes)}
     deciding = messages.VARIANTS.get(kind.code)
     if deciding is None:
         return [kind(**facts)]
-    return [kind(**{**facts, deciding: value}) for value in VALUES[deciding]]
+    return [kind(**{**facts, deciding: value}) for value in values(kind.code, deciding)]
 
 
 every_example = pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_both_languages_have_the_same_texts_and_name_the_same_facts() -> None:
 def test_no_text_is_left_over() -> None:
     shown = {key.partition(".")[0] for key in messages.ENGLISH}
     assert shown == {kind.code for kind in ERRORS}
-    variants = {f"{code}.{value}".lower() for code, name in messages.VARIANTS.items() for value in VALUES[name]}
+    variants = {f"{code}.{value}".lower() for code, name in messages.VARIANTS.items() for value in values(code, name)}
     assert {key for key in messages.ENGLISH if "." in key} == variants
 
 

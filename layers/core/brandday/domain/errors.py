@@ -296,7 +296,7 @@ class TicketInvalid(AdmissionRefused):
 
 class ChallengeRequired(AdmissionRefused):
     """A challenge has to be solved first; `reason` is what became of the solution that was sent: `missing`, `wrong`,
-    `expired` or `used`.
+    `early` (of one who waits), `expired` or `used`.
     """
 
     status = 403
