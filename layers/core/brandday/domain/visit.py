@@ -13,7 +13,7 @@ class Visit:
     Entry-Ticket) and the solution of a challenge (header Challenge-Solution).
     """
 
-    address: str = ""
+    address: str = field(default="", repr=False)
     claims: Mapping[str, str] = field(default_factory=dict, repr=False)
     shop_signals: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
