@@ -377,10 +377,10 @@ def get_listing_history(use_cases: RiskUseCases, request: Request[None]) -> Answ
 
 
 def _reference(request: Request[Any]) -> str:
-    reference = read_reference(request.path["reference"])
-    if reference is None:
-        raise CaseNotFound
-    return reference
+    try:
+        return read_reference(request.path["reference"])
+    except ValueError:
+        raise CaseNotFound from None
 
 
 def _replayed(changed: bool) -> dict[str, str]:

@@ -148,19 +148,23 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRisk:
-    """What operators ask and do about refusals at the gate. `who` is the token's subject."""
+    """What operators ask and do about refusals at the gate. `who` is the token's subject.
+
+    `most` is how many cases a report looks at.
+    """
 
     campaigns: Campaigns
     cases: KeptCases
     lists: Lists
     now: Clock
+    most: int = MOST_CASES
 
     def report(self, campaign_id: str) -> RiskReport:
-        """Count a campaign's cases, MOST_CASES at most. Raises CampaignNotFound."""
+        """Count a campaign's cases, as many as `most` or a page more. Raises CampaignNotFound."""
         campaign, _ = self.campaigns.load(campaign_id)
         now, tally, is_complete = self.now(), _Tally(), True
         for page in self._pages(campaign_id):
-            if tally.cases >= MOST_CASES:
+            if tally.cases >= self.most:
                 is_complete = False
                 break
             for case in page:
