@@ -39,17 +39,9 @@ class EntryTable:
 
     def save(self, frozen: Frozen, before: Entrant | None, after: Entrant) -> bool:
         """Replace ``before`` if nobody else has meanwhile; False, and nothing is written, if somebody has."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if before is not None:
-            condition = {
-                "ConditionExpression": "v = :seen",
-                "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
-            }
-        version = 1 if before is None else before.version + 1
-        item = {"pk": {"S": _bucket_of(frozen, after.name)}, **encode_entrant(after), "v": {"N": str(version)}}
         try:
             with overload_translated():
-                self._client.put_item(TableName=self._table, Item=item, **condition)
+                self._client.put_item(**entrant_put(self._table, frozen, before, after))
         except ClientError as error:
             if is_condition_failure(error):
                 return False
@@ -72,6 +64,19 @@ class EntryTable:
             if "LastEvaluatedKey" not in page:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def entrant_put(table: str, frozen: Frozen, before: Entrant | None, after: Entrant) -> Any:
+    """Return a record's replacement as the parameters of PutItem, which are those of a Put in a transaction, too."""
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    if before is not None:
+        condition = {
+            "ConditionExpression": "v = :seen",
+            "ExpressionAttributeValues": {":seen": {"N": str(before.version)}},
+        }
+    version = 1 if before is None else before.version + 1
+    item = {"pk": {"S": _bucket_of(frozen, after.name)}, **encode_entrant(after), "v": {"N": str(version)}}
+    return {"TableName": table, "Item": item, **condition}
 
 
 def _bucket_of(frozen: Frozen, name: str) -> str:
