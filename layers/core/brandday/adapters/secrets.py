@@ -62,10 +62,13 @@ class Secrets:
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._provider = LiveSecrets(client)
 
-    def get(self, name: str) -> Sequence[bytes]:
-        """Return the live values, the newest first; raises SecretMissing, SecretUnreadable."""
+    def get(self, name: str, *, fresh: bool = False) -> Sequence[bytes]:
+        """Return the live values, the newest first; raises SecretMissing, SecretUnreadable.
+
+        `fresh`: as they are now, whatever is remembered.
+        """
         try:
-            found: Any = self._provider.get(name, max_age=MAX_AGE_SECONDS)
+            found: Any = self._provider.get(name, max_age=MAX_AGE_SECONDS, force_fetch=fresh)
         except GetParameterError as error:
             cause = error.__context__
             if isinstance(cause, SecretMissing):

@@ -41,7 +41,7 @@ class WaitChallenger:
     ) -> Mapping[str, Any]:
         """Return the token, which is the solution, and from when to when it is one."""
         good_from = now + terms.wait_ms
-        good_until = good_from + terms.valid_ms
+        good_until = now + terms.valid_ms
         times = ".".join(map(to_base36, (now, good_from, good_until)))
         said = f"{_PREFIX}{key_id}.{times}.{secrets.token_urlsafe(6)}"
         return {

@@ -357,6 +357,12 @@ def check_may_buy(campaign: Campaign, shopper: Shopper, now_ms: int) -> None:
 
     A draft is CampaignNotFound: nobody outside may learn that it exists.
     """
+    check_open(campaign, campaign.starts_at, now_ms)
+    check_eligible(campaign, shopper)
+
+
+def check_open(campaign: Campaign, opens_at: int, now_ms: int) -> None:
+    """Raise what keeps everybody from what a campaign offers from `opens_at` (epoch ms) until its end."""
     match campaign.state_at(now_ms):
         case State.DRAFT:
             raise CampaignNotFound
@@ -364,12 +370,8 @@ def check_may_buy(campaign: Campaign, shopper: Shopper, now_ms: int) -> None:
             raise CampaignEnded(ended_at=to_rfc3339(campaign.over_at()))
         case State.PAUSED:
             raise CampaignPaused
-        case State.SCHEDULED:
-            raise CampaignNotStarted(
-                starts_at=to_rfc3339(campaign.starts_at), retry_after_ms=campaign.starts_at - now_ms
-            )
-        case State.RUNNING:
-            check_eligible(campaign, shopper)
+        case State.SCHEDULED if now_ms < opens_at:
+            raise CampaignNotStarted(starts_at=to_rfc3339(campaign.starts_at), retry_after_ms=opens_at - now_ms)
 
 
 def check_eligible(campaign: Campaign, shopper: Shopper) -> None:
