@@ -140,8 +140,8 @@ def a_case(scope: str, **changes: Any) -> Case:
 
 def test_what_was_never_seen_is_on_no_list_and_empty(place: Place, scope: str) -> None:
     key = ActivityKey(scope, SignalKind.DEVICE, "padPadPadPadPadP")
-    seen = place.visits.look({SignalKind.DEVICE: scope}, [key], [], AT)
-    assert seen == ({}, {key: Activity()}, {})
+    seen = place.visits.look({SignalKind.DEVICE: scope}, [key], AT)
+    assert seen == ({}, {key: Activity()})
 
 
 def test_a_mark_is_on_a_list_until_its_time_is_over(place: Place, scope: str) -> None:
@@ -150,7 +150,7 @@ def test_a_mark_is_on_a_list_until_its_time_is_over(place: Place, scope: str) ->
     marks = {SignalKind.SHOPPER: f"{scope}-ann", SignalKind.DEVICE: f"{scope}-pad", SignalKind.PHONE: f"{scope}-pad"}
 
     def listed(now: int) -> dict[SignalKind, Listed]:
-        return dict(place.visits.look(marks, [], [], now).listed)
+        return dict(place.visits.look(marks, [], now).listed)
 
     assert listed(AT) == {SignalKind.SHOPPER: Listed.ALLOW, SignalKind.DEVICE: Listed.BLOCK}
     assert listed(AT + 1) == {SignalKind.DEVICE: Listed.BLOCK}
@@ -167,7 +167,7 @@ def test_notes_add_up_by_part_and_mark_places(place: Place, scope: str) -> None:
     noted = place.visits.note(key, Note((LATER, EVER), 2, 0, (MINUTE,), 12))
 
     assert noted == Activity({LATER: 2, EVER: 6}, frozenset({0, 63}))
-    assert place.visits.look({SignalKind.DEVICE: "pad"}, [key], [], AT).activity == {key: noted}
+    assert place.visits.look({SignalKind.DEVICE: "pad"}, [key], AT).activity == {key: noted}
     assert place.forget_at(key) == 12
 
 
@@ -190,7 +190,7 @@ def test_scopes_kinds_and_marks_are_counted_apart(place: Place, scope: str) -> N
     ]
     for weight, key in enumerate(keys, 1):
         place.visits.note(key, Note((EVER,), weight, weight, (), 9))
-    seen = place.visits.look({}, keys, [], AT).activity
+    seen = place.visits.look({}, keys, AT).activity
     assert seen == {key: Activity({EVER: n}, frozenset({n})) for n, key in enumerate(keys, 1)}
 
 
@@ -235,7 +235,7 @@ def test_a_busy_table_is_an_overload() -> None:
     table = GuardTable(_Throttled(), "GuardTable")  # type: ignore[arg-type]
     key = ActivityKey("sale", SignalKind.DEVICE, "pad")
     with pytest.raises(TemporarilyOverloaded):
-        table.look({}, [key], [], AT)
+        table.look({}, [key], AT)
     with pytest.raises(TemporarilyOverloaded):
         table.note(key, Note((MINUTE,), 1, 5, (), 9))
     with pytest.raises(TemporarilyOverloaded):
@@ -245,4 +245,4 @@ def test_a_busy_table_is_an_overload() -> None:
 def test_what_was_not_read_is_not_taken_for_nothing() -> None:
     table = GuardTable(_Unprocessed(), "GuardTable")  # type: ignore[arg-type]
     with pytest.raises(TemporarilyOverloaded):
-        table.look({SignalKind.DEVICE: "pad"}, [], [], AT)
+        table.look({SignalKind.DEVICE: "pad"}, [], AT)

@@ -10,29 +10,24 @@ from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.refusal_case import Case
 from brandday.domain.risk import Listed
 from brandday.domain.signals import SignalKind
-from brandday.domain.tally import Tally, TallyKey
 from brandday.usecases.guard_ports import Seen
 
 
 @dataclass
 class MemoryGuard:
-    """All that the gates of all environments share; `tallies` are written by others."""
+    """All that the gates of all environments share."""
 
     activity: dict[ActivityKey, Activity] = field(default_factory=dict)
     listings: dict[ListingKey, Listing] = field(default_factory=dict)
-    tallies: dict[TallyKey, Tally] = field(default_factory=dict)
     cases: dict[tuple[str, str], Case] = field(default_factory=dict)
     forget_at: dict[ActivityKey, int] = field(default_factory=dict)
 
-    def look(
-        self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], tallies: Sequence[TallyKey], now: int
-    ) -> Seen:
+    def look(self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], now: int) -> Seen:
         """Return what is known."""
         listed = {kind: self.listings.get(ListingKey(kind, mark)) for kind, mark in marks.items()}
         return Seen(
             {kind: listing.listed for kind, listing in listed.items() if listing is not None and listing.is_live(now)},
             {key: self.activity.get(key, Activity()) for key in activity},
-            {key: self.tallies.get(key, Tally()) for key in tallies},
         )
 
     def note(self, key: ActivityKey, note: Note) -> Activity:

@@ -2,22 +2,21 @@
 
 API: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 
-To look is one call, of half a read unit per mark, activity and tally; to note is one write unit. What operators do with
-the same items is in `guard_admin.py`, how tallies are written in `guard_tallies.py`. `forget_at` only tidies: whether
-something counts any more is decided where it is read.
+To look is one call, of half a read unit per mark and activity; to note is one write unit. What operators do with the
+same items is in `guard_admin.py`. `forget_at` only tidies: whether something counts any more is decided where it is
+read.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from brandday.adapters.aws import overload_translated
-from brandday.adapters.keys import GUARD, activity_key, case_key, listing_key, tally_key
+from brandday.adapters.keys import GUARD, activity_key, case_key, listing_key
 from brandday.domain.activity import Activity, ActivityKey, Note, Part
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.refusal_case import Case
 from brandday.domain.risk import Listed, Mode
 from brandday.domain.signals import SignalKind
-from brandday.domain.tally import Tally, TallyKey
 from brandday.usecases.guard_ports import Seen
 
 if TYPE_CHECKING:
@@ -36,14 +35,11 @@ class GuardTable:
         self._client = client
         self._table = table
 
-    def look(
-        self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], tallies: Sequence[TallyKey], now: int
-    ) -> Seen:
+    def look(self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], now: int) -> Seen:
         """Return what is known, eventually consistent; what has expired at `now` is not on a list."""
         listings = {kind: listing_key(kind, mark) for kind, mark in marks.items()}
         active = {key: activity_key(*key) for key in activity}
-        tallied = {key: tally_key(*key) for key in tallies}
-        keys = [_key(pk) for pk in (*listings.values(), *active.values(), *tallied.values())]
+        keys = [_key(pk) for pk in (*listings.values(), *active.values())]
         with overload_translated():
             page = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
         if page.get("UnprocessedKeys"):
@@ -56,7 +52,6 @@ class GuardTable:
                 if pk in items and now < int(items[pk]["until"]["N"])
             },
             {key: decode_activity(items[pk]) if pk in items else Activity() for key, pk in active.items()},
-            _tallies(items, tallied),
         )
 
     def note(self, key: ActivityKey, note: Note) -> Activity:
@@ -132,14 +127,6 @@ def decode_case(item: Mapping[str, Any]) -> Case:
         forget_at=int(item["forget_at"]["N"]) * 1000,
         lifted_at=int(item["lifted_at"]["N"]) if "lifted_at" in item else None,
     )
-
-
-def _tallies(items: Mapping[str, Any], wanted: Mapping[TallyKey, str]) -> dict[TallyKey, Tally]:
-    if not wanted:
-        return {}
-    from brandday.adapters.guard_tallies import decode_tally  # only limits on wins need it
-
-    return {key: decode_tally(items[pk]) if pk in items else Tally() for key, pk in wanted.items()}
 
 
 def _key(pk: str) -> dict[str, Any]:

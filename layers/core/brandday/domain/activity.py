@@ -34,8 +34,12 @@ PARTS = 6
 """Into how many parts a sliding window is divided, if they are seconds at least."""
 
 NEW = 4
-"""How many attempts a limit would have that is looked at as closely as who is new: what only rules look at is noted
-until the shopper's place is marked."""
+"""Signals that rules look at are noted as closely as if they had a limit like this until the shopper's place is marked;
+then not at all.
+"""
+
+FRESH = 4
+"""After about how many requests a shopper's places are marked."""
 
 _SURE = 2.0
 """How many standard deviations a count has to be above a limit."""
@@ -160,9 +164,12 @@ def draw(seed: str, chances: Sequence[int]) -> int | None:
     return None
 
 
-def margin(most: int, weight: int) -> float:
-    """Return how far above a limit a count has to be before somebody is refused, if each stands for `weight`."""
-    return _SURE * math.sqrt(most * (weight - 1))
+def margin(most: int, weight: int, first: int) -> float:
+    """Return how far above a limit a count has to be before somebody is refused: two standard deviations of what chance
+    adds to it. Each attempt stands for `weight`, and the FRESH first ones for `first`.
+    """
+    fresh = min(most, FRESH)
+    return _SURE * math.sqrt(fresh * (first - 1) + (most - fresh) * (weight - 1))
 
 
 def _part_seconds(limit: Limit) -> int:

@@ -53,6 +53,11 @@ class Gate(Protocol):
     ) -> Exception:
         """Return the refusal of a win that a limit stands against; its reference can be looked up."""
 
+    def is_exempt(self, live: LiveCampaign, shopper: Shopper, visit: Visit) -> bool:
+        """Whether an operator has exempted a visit from limits: to be asked when one stands in the way. One call, and
+        none if that was asked a moment ago.
+        """
+
 
 class Desk(Protocol):
     """Where tickets are given out, and challenges posed: the gate before the sale."""
@@ -91,15 +96,12 @@ class Seen(NamedTuple):
 
     listed: Mapping[SignalKind, Listed]
     activity: Mapping[ActivityKey, Activity]
-    tallies: Mapping[TallyKey, Tally]
 
 
 class Visits(Protocol):
     """What the gate looks at and notes: one call to look, one write to note."""
 
-    def look(
-        self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], tallies: Sequence[TallyKey], now: int
-    ) -> Seen:
+    def look(self, marks: Mapping[SignalKind, str], activity: Sequence[ActivityKey], now: int) -> Seen:
         """Return what is known, eventually consistent; what has expired at `now` is not on a list."""
 
     def note(self, key: ActivityKey, note: Note) -> Activity:
