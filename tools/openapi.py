@@ -33,6 +33,7 @@ from brandday.entrypoints import (
     admin,
     admin_coupons,
     admin_draws,
+    admin_risk,
     campaigns,
     coupons,
     draws,
@@ -55,6 +56,7 @@ TABLES: Final = {
     "AdminFunction": ("Admin", admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES),
     "RewardsFunction": ("Rewards", rewards.ROUTES),
     "FulfilmentsFunction": ("Fulfilments", fulfilments.ROUTES),
+    "RiskFunction": ("Risk", admin_risk.ROUTES),
     "EntriesFunction": ("Entries", entries.ROUTES),
     "DrawsFunction": ("Draws", draws.ROUTES),
     "CouponsFunction": ("Coupons", coupons.ROUTES),
@@ -65,7 +67,7 @@ TABLES: Final = {
 GATEWAY_STATUSES: Final = (401, 403, 429, 503)
 """What API Gateway answers by itself, in its own shape, before any function of ours is asked."""
 
-_OPERATORS: Final = {module.__name__ for module in (admin, admin_draws, admin_coupons)}
+_OPERATORS: Final = {module.__name__ for module in (admin, admin_draws, admin_coupons, admin_risk)}
 _REFERENCE: Final = r"#/components/schemas/(\w+)"
 
 _DESCRIPTION: Final = """\
@@ -203,7 +205,7 @@ def _function_of(route: Route) -> Callable[..., Any]:
     kinds: dict[str, Any] = {}
     for name in re.findall(r"{(\w+)}", route.path):
         form, _ = ID_FORMS[name]
-        kinds[name] = Annotated[str, params.Path(pattern=f"^{form.pattern}$")]
+        kinds[name] = Annotated[str, params.Path(pattern=f"^{form}$")]
     if route.needs_key:
         kinds["key"] = Annotated[
             str,

@@ -57,7 +57,7 @@ RESERVATIONS = {
 """The rush is won or lost here: our own modules, too, as far as they load libraries."""
 
 _ASKED = """
-import json, os, sys, boto3
+import gc, json, os, sys, boto3
 from botocore.config import Config
 boto3.client("dynamodb"), boto3.client("sqs")
 before = set(sys.modules)
@@ -65,6 +65,7 @@ for folder in sys.argv[1:]:
     if os.fork() == 0:
         sys.path.insert(0, folder)
         import app
+        assert gc.isenabled() and gc.get_freeze_count(), "bootstrap builds it without @_start"
         os.write(1, (json.dumps([folder, sorted(set(sys.modules) - before)]) + "\\n").encode())
         os._exit(0)
     assert os.wait()[1] == 0, folder

@@ -29,10 +29,12 @@ MECHANICS: Mapping[str, Mechanic] = {
 _SHAPE = OneOf("mechanic", {name: mechanic.file for name, mechanic in MECHANICS.items()})
 
 
-class AnyCampaignFile(RootModel[Annotated[BaseModel, _SHAPE]]):
+class AnyCampaignFile(RootModel[BaseModel]):
     """A campaign as declared: what its mechanic takes."""
 
     model_config = ConfigDict(title="Brand Day campaign", defer_build=True)
+
+    root: Annotated[BaseModel, _SHAPE]
 
 
 def parse_campaign(document: object) -> CampaignFile:

@@ -16,16 +16,25 @@ from brandday.domain.errors import (
     CampaignNotFound,
     CampaignNotStarted,
     CampaignPaused,
+    ChallengeRequired,
     ChancesExhausted,
     EntryLimitReached,
     IdempotencyKeyReused,
+    LimitReached,
+    NotAdmitted,
     NotEligible,
+    RateLimited,
+    ShopSignalsInvalid,
+    SignalMissing,
+    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.receipt import entry_facts
 from brandday.domain.times import to_rfc3339
-from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route, Shape
+from brandday.domain.visit import Visit
+from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route, Shape, can_be
 from brandday.entrypoints.shopper import shopper_of
+from brandday.entrypoints.visit import visit_of
 from brandday.usecases.prove_entry import EntryProof
 
 ORDERS: Final = "orders"
@@ -36,12 +45,12 @@ SUBJECT_LENGTH: Final = 255
 class EntryUseCases:
     """What these routes ask for; entering and granting can be repeated without a second effect.
 
-    enter_lottery(shopper, campaign id, Idempotency-Key); get_entry and prove_entry(shopper, entry id);
+    enter_lottery(shopper, campaign id, Idempotency-Key, visit); get_entry and prove_entry(shopper, entry id);
     list_entries(shopper, campaign id); grant_chances(campaign id, shopper id, grant id, chances), which tells whether
     that was done before.
     """
 
-    enter_lottery: Callable[[Shopper, str, str], Entered]
+    enter_lottery: Callable[[Shopper, str, str, Visit], Entered]
     get_entry: Callable[[Shopper, str], EntryView]
     list_entries: Callable[[Shopper, str], EntriesView]
     prove_entry: Callable[[Shopper, str], EntryProof]
@@ -193,7 +202,8 @@ class ChancesBody(Output):
 
 def enter_lottery(use_cases: EntryUseCases, request: Request[None]) -> Answer:
     """201 with the entry and what it won, or with the same one again."""
-    entered = use_cases.enter_lottery(shopper_of(request), request.path["campaign_id"], request.idempotency_key)
+    campaign_id = request.path["campaign_id"]
+    entered = use_cases.enter_lottery(shopper_of(request), campaign_id, request.idempotency_key, visit_of(request))
     entry = entered.entry
     return Answer(
         EnteredBody.of(entry, entries_left=LeftBody.of(entered.left)),
@@ -204,7 +214,7 @@ def enter_lottery(use_cases: EntryUseCases, request: Request[None]) -> Answer:
 def list_entries(use_cases: EntryUseCases, request: Request[None]) -> Answer:
     """200 with the shopper's own entries in a campaign, and how many are left."""
     campaign_id = request.query["campaign_id"]
-    if not _CAMPAIGN_ID.fullmatch(campaign_id):
+    if not can_be("campaign_id", campaign_id):
         raise CampaignNotFound
     view = use_cases.list_entries(shopper_of(request), campaign_id)
     return Answer(
@@ -266,6 +276,13 @@ ROUTES: Final = (
             CampaignPaused,
             CampaignEnded,
             NotEligible,
+            ShopSignalsInvalid,
+            SignalMissing,
+            TicketInvalid,
+            ChallengeRequired,
+            NotAdmitted,
+            LimitReached,
+            RateLimited,
             EntryLimitReached,
         ),
     ),
@@ -276,7 +293,7 @@ ROUTES: Final = (
         "List one's own entries in a campaign",
         EntryListBody,
         scope=SHOPPER,
-        query={"campaign_id": (Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID.pattern}$")], "The lottery's campaign.")},
+        query={"campaign_id": (Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID}$")], "The lottery's campaign.")},
         needs_query=("campaign_id",),
         errors=(CampaignNotFound, WrongMechanic),
     ),

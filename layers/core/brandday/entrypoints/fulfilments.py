@@ -31,7 +31,7 @@ from brandday.entrypoints.http_input import (
     read_limit,
     wrong_query,
 )
-from brandday.entrypoints.routes import ID_FORMS, OPERATOR, Answer, Input, Output, Request, Route, Shape
+from brandday.entrypoints.routes import ID_FORMS, OPERATOR, Answer, Input, Output, Request, Route, Shape, can_be
 from brandday.usecases.dead_letter_ports import QueueCounts, QueueName
 from brandday.usecases.operate_rewards import OperateRewards, RewardAct, RewardSight
 from brandday.usecases.redrive_queues import RedriveQueues
@@ -186,7 +186,7 @@ class RedriveInput(Input):
         Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")] | None, Field(description="`next` of the call before.")
     ] = None
     campaign_id: Annotated[
-        Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID.pattern}$")] | None,
+        Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID}$")] | None,
         Field(description="fulfilments: only this campaign's rewards."),
     ] = None
     dry_run: Annotated[bool, Field(description="True: tell what would be done, change nothing.")] = False
@@ -224,7 +224,7 @@ def take_receipt(use_cases: FulfilmentUseCases, request: Request[bytes]) -> Answ
 def list_fulfilments(use_cases: FulfilmentUseCases, request: Request[None]) -> Answer:
     """200 with a page of the campaign's rewards in one status, or in all, one status after the other."""
     campaign_id = request.query["campaign_id"]
-    if not _CAMPAIGN_ID.fullmatch(campaign_id):
+    if not can_be("campaign_id", campaign_id):
         raise wrong_query("campaign_id", "bad_format")
     page = use_cases.operate.list(
         campaign_id,
@@ -344,7 +344,7 @@ ROUTES: Final = (
         scope=OPERATOR,
         needs_query=("campaign_id",),
         query={
-            "campaign_id": (Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID.pattern}$")], "Whose rewards."),
+            "campaign_id": (Annotated[str, Field(pattern=f"^{_CAMPAIGN_ID}$")], "Whose rewards."),
             "status": (RewardStatus, "Only these; all statuses, one after the other, if it is left out."),
             **page_query(default=DEFAULT_LIMIT, most=MAX_LIMIT),
         },

@@ -7,7 +7,6 @@ It does the routing itself: a resolver that could do more costs more than all th
 (docs/decisions/0010).
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.access_log import WriteLine, line_writer, unexpected
+from brandday.entrypoints.client_address import EdgeSecrets, client_address
 from brandday.entrypoints.http_input import (
     check_ids,
     check_query,
@@ -41,7 +41,6 @@ from brandday.entrypoints.json_text import json_text
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
 from brandday.entrypoints.routes import (
     BODY_LIMIT_BYTES,
-    ID_FORMS,
     OPERATOR,
     PRIVATE,
     Answer,
@@ -50,6 +49,7 @@ from brandday.entrypoints.routes import (
     Output,
     Request,
     Route,
+    can_be,
 )
 
 __all__ = ["Answer", "Input", "LambdaHandler", "Output", "Request", "Route", "build_app"]
@@ -96,15 +96,16 @@ def build_app(
     now_ms: Callable[[], int],
     jitter: Callable[[], float],
     write: WriteLine = write_request,
+    edge_secrets: EdgeSecrets | None = None,
 ) -> LambdaHandler:
     """The Lambda handler that serves `routes` with `use_cases`.
 
-    `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries. ValueError if a route is there
-    twice.
+    `now_ms` is the wall clock; `jitter` gives a number in [0, 1) and spreads retries; `edge_secrets` is None where no
+    edge is in front of us. ValueError if a route is there twice.
     """
     if len({(route.method, route.path) for route in routes}) != len(routes):
         raise ValueError("a route is there twice")
-    forms = [(_form_of(route.path), route) for route in sorted(routes, key=lambda route: "{" in route.path)]
+    forms = [(route.path.split("/"), route) for route in sorted(routes, key=lambda route: "{" in route.path)]
 
     def serve(current: _Exchange) -> dict[str, Any]:
         route, path = find(current.event)
@@ -123,16 +124,17 @@ def build_app(
             headers=current.headers,
             claims=claims,
             subject=claims.get("sub", ""),
+            address=client_address(_connection_of(current.event), current.headers, edge_secrets),
         )
         return succeed(current, route, route.handler(use_cases, request))
 
     def find(event: Mapping[str, Any]) -> tuple[Route, dict[str, str]]:
-        method, path = event["requestContext"]["http"]["method"], _path_of(event)
+        method, parts = event["requestContext"]["http"]["method"], _path_of(event).split("/")
         others = []
         for form, route in forms:
-            if match := form(path):
+            if (found := _match(form, parts)) is not None:
                 if route.method == method:
-                    return route, match.groupdict()
+                    return route, found
                 others.append(route.method)
         raise MethodNotAllowed(allowed=tuple(sorted(others))) if others else RouteNotFound()
 
@@ -209,8 +211,22 @@ def build_app(
     return lambda_handler
 
 
-def _form_of(path: str) -> Callable[[str], re.Match[str] | None]:
-    return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)).fullmatch
+def _match(form: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
+    """Path parameters by name, if the parts of a path are those of ``form``; None if they are not."""
+    if len(form) != len(parts):
+        return None
+    found = {}
+    for wanted, part in zip(form, parts, strict=True):
+        if wanted.startswith("{") and part:
+            found[wanted[1:-1]] = part
+        elif wanted != part:
+            return None
+    return found
+
+
+def _connection_of(event: Mapping[str, Any]) -> str:
+    """The address that API Gateway was called from."""
+    return str(event["requestContext"]["http"].get("sourceIp", ""))
 
 
 def _path_of(event: Mapping[str, Any]) -> str:
@@ -268,7 +284,7 @@ def _campaign_of(path: Mapping[str, str]) -> str:
 def _reward_of(path: Mapping[str, str]) -> str:
     """For the log: a reward's id if it can be one, never what else somebody has written there."""
     reward_id = path.get("reward_id", "")
-    return reward_id if ID_FORMS["reward_id"][0].fullmatch(reward_id) else ""
+    return reward_id if can_be("reward_id", reward_id) else ""
 
 
 def _secrets(current: _Exchange) -> list[str]:

@@ -19,7 +19,7 @@ from brandday.domain.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from brandday.entrypoints.routes import ID_FORMS, Route
+from brandday.entrypoints.routes import ID_FORMS, Route, can_be
 
 KEY_LENGTH: Final = 255
 KEY_HEADER: Final = "Idempotency-Key"
@@ -100,10 +100,8 @@ def check_token(event: Mapping[str, Any], scope: str | None) -> Mapping[str, str
 def check_ids(path: Mapping[str, str]) -> None:
     """Raise the not-found of a thing whose id cannot be one."""
     for name, value in path.items():
-        if name in ID_FORMS:
-            form, not_found = ID_FORMS[name]
-            if not form.fullmatch(value):
-                raise not_found
+        if name in ID_FORMS and not can_be(name, value):
+            raise ID_FORMS[name][1]
 
 
 def check_query(query: Mapping[str, str], route: Route) -> None:

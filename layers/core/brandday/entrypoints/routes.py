@@ -45,20 +45,26 @@ PUBLIC_FOR_A_SECOND: Final = "public, max-age=1"
 
 
 # What can be an id at all. Anything else cannot be there, so it is not looked for.
-ID_FORMS: Final[Mapping[str, tuple[re.Pattern[str], type[BrandDayError]]]] = {
-    "campaign_id": (re.compile(r"[a-z0-9][a-z0-9-]{2,39}"), CampaignNotFound),
-    "reservation_id": (re.compile(r"rsv_[A-Za-z0-9._-]{1,96}"), ReservationNotFound),
-    "reward_id": (re.compile(r"rwd_[A-Za-z0-9_-]{12}\.[0-9a-z]{8}\.[a-z0-9][a-z0-9-]{2,39}"), RewardNotFound),
+ID_FORMS: Final[Mapping[str, tuple[str, type[BrandDayError]]]] = {
+    "campaign_id": (r"[a-z0-9][a-z0-9-]{2,39}", CampaignNotFound),
+    "reservation_id": (r"rsv_[A-Za-z0-9._-]{1,96}", ReservationNotFound),
+    "reward_id": (r"rwd_[A-Za-z0-9_-]{12}\.[0-9a-z]{8}\.[a-z0-9][a-z0-9-]{2,39}", RewardNotFound),
     "entry_id": (
-        re.compile(r"ent_[a-z0-9][a-z0-9-]{2,39}\.[A-Za-z0-9_-]{12}\.([1-9]|[1-3][0-9]|40)"),
+        r"ent_[a-z0-9][a-z0-9-]{2,39}\.[A-Za-z0-9_-]{12}\.([1-9]|[1-3][0-9]|40)",
         EntryNotFound,
     ),
-    "coupon_id": (re.compile(r"cpn_[A-Za-z0-9_-]{20}"), CouponNotFound),
-    "redemption_id": (re.compile(r"rdm_[A-Za-z0-9_-]{20}"), RedemptionNotFound),
-    "job": (re.compile(r"[a-z0-9][a-z0-9-]{0,39}"), CouponJobNotFound),
-    "reference": (re.compile(r"[0-9A-Za-z](-?[0-9A-Za-z]){9}"), CaseNotFound),
-    "queue": (re.compile(r"(holds|fulfilments|stream)"), QueueNotFound),
+    "coupon_id": (r"cpn_[A-Za-z0-9_-]{20}", CouponNotFound),
+    "redemption_id": (r"rdm_[A-Za-z0-9_-]{20}", RedemptionNotFound),
+    "job": (r"[a-z0-9][a-z0-9-]{0,39}", CouponJobNotFound),
+    "reference": (r"[0-9A-Za-z](-?[0-9A-Za-z]){9}", CaseNotFound),
+    "queue": (r"(holds|fulfilments|stream)", QueueNotFound),
 }
+"""Patterns, each compiled when it is first asked for: no function has all kinds of ids."""
+
+
+def can_be(name: str, value: str) -> bool:
+    """Whether `value` has the form of this kind of id."""
+    return re.fullmatch(ID_FORMS[name][0], value) is not None
 
 
 class Shape(BaseModel):
@@ -87,8 +93,8 @@ class Request[Body]:
     """What a handler gets: checked, and nothing it does not need.
 
     `path` are the path parameters, `claims` those of the token (strings), `subject` who it was issued to;
-    header names are in lower case; `idempotency_key` is "" on routes that need none. On a `signed` route `body` is
-    the bytes as they came.
+    header names are in lower case; `idempotency_key` is "" on routes that need none. `address` is the IP address that
+    asks, "" if there is none. On a `signed` route `body` is the bytes as they came.
     """
 
     path: Mapping[str, str]
@@ -98,6 +104,7 @@ class Request[Body]:
     claims: Mapping[str, str] = field(default_factory=dict)
     subject: str = ""
     idempotency_key: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
