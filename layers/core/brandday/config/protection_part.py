@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from brandday.challenges import CHALLENGERS
 from brandday.config import rule_parts
 from brandday.config.local_time import read_local_time
 from brandday.config.parts import CAMPAIGN_ID, Part, refuse, refuse_all
@@ -43,6 +44,8 @@ ADVICE = rule_parts.ADVICE | {
 
 _UNITS: Final = {"days": 24 * 60 * 60, "hours": 60 * 60, "minutes": 60, "seconds": 1}
 """The units of a window, in seconds; the longest first."""
+
+_KINDS: Final = tuple(CHALLENGERS)
 
 _MONDAY_MS: Final = 4 * 24 * 60 * 60 * 1000
 """The first Monday there was, at midnight in Greenwich: 1970-01-05."""
@@ -156,13 +159,12 @@ class TicketPart(Part):
 class ChallengePart(Part):
     """Work for a device that costs a person nothing, and a farm a lot."""
 
-    kind: Literal["altcha"] = Field(description="What poses it.")
+    kind: Literal[_KINDS] = Field(description="What poses it.")  # type: ignore[valid-type]
     ask: Ask = Field(description="always: everybody solves one; risk: those whom the rules send to it.")
     difficulty: int = Field(
-        default=50_000,
-        ge=1,
-        le=10_000_000,
-        description="In the kind's own unit; of altcha about how many hashes. Risk and load make it more.",
+        default=2000,
+        description="In the kind's own unit: of altcha how many derivations it takes on average, about 0.2 ms each on "
+        "a computer and 1 ms on a phone. Risk and load make it more.",
     )
     valid_seconds: int = Field(
         default=300, ge=60, le=MAX_PASS_SECONDS, description="How long it can be solved, and its solution shown."
@@ -174,6 +176,14 @@ class ChallengePart(Part):
         le=MAX_PASS_SECONDS,
         description="How long those wait instead who cannot solve it.",
     )
+
+    @field_validator("difficulty")
+    @classmethod
+    def _is_in_reach(cls, difficulty: int, info: ValidationInfo) -> int:
+        kind: str | None = info.data.get("kind")
+        if kind is not None and difficulty not in (reach := CHALLENGERS[kind].difficulties):
+            raise refuse("difficulty_out_of_reach", f"must be {min(reach)} to {max(reach)} where the kind is {kind}")
+        return difficulty
 
     @field_validator("wait_seconds")
     @classmethod
