@@ -18,12 +18,15 @@ from brandday.entrypoints import redemptions as redemption_routes
 from brandday.entrypoints.coupons import CouponUseCases
 from brandday.entrypoints.redemptions import RedemptionUseCases
 from brandday.entrypoints.routes import Route
+from brandday.usecases.back_off import BackOff, CodeGuard
 from brandday.usecases.coupon_facts import facts_of, job_source
 from brandday.usecases.issue_rewards import CouponBook, IssueRewards
 from brandday.usecases.list_coupons import ListCoupons
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_codes import LiveCodes
 from brandday.usecases.manage_rewards import Owners
+from brandday.usecases.open_case import OpenCase
+from brandday.usecases.read_signals import Marker, ReadSignals
 from brandday.usecases.redeem_coupons import RedeemCoupons
 from brandday.usecases.show_coupon import ShowCoupon
 from brandday.usecases.take_coupon import TakeCoupon
@@ -34,7 +37,10 @@ from tests.fakes.clock import SettableClock
 from tests.fakes.coupon_backend import KEYS, coupon_terms, coupons
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_coupons import MemoryCoupons
+from tests.fakes.memory_guard import MemoryGuard
+from tests.fakes.memory_misses import MemoryMisses
 from tests.fakes.memory_rewards import MemoryRewards
+from tests.fakes.tap import Tap, tapped
 from tests.http_client import Answered, Client
 
 TAKE = "/v1/campaigns/{campaign_id}/coupons"
@@ -116,6 +122,10 @@ class CouponApi:
     clock: SettableClock = field(default_factory=lambda: SettableClock(OPENS))
     stock: StreamingStock = field(default_factory=StreamingStock)
     lines: list[Any] = field(default_factory=list)
+    misses: MemoryMisses | None = None
+    """What guessers have missed; None: nobody counts it."""
+    tap: Tap = field(default_factory=Tap)
+    """Sees the calls about misses."""
 
     def __post_init__(self) -> None:
         self.campaigns = MemoryCampaigns(MemorySummaries(), salt=SALT, secret=bytes(range(SECRET_BYTES)))
@@ -235,6 +245,15 @@ class CouponApi:
         """What an environment knows of codes."""
         return LiveCodes(self.campaigns, self.coupons, live, self.stock, self.clock)
 
+    def guard(self) -> CodeGuard | None:
+        """What an environment that was just started does about guessers."""
+        if self.misses is None:
+            return None
+        cases = OpenCase(MemoryGuard(), lambda: b"key of marks", self.clock)
+        back_off = BackOff(tapped(self.misses, "misses", self.tap), cases, self.clock)
+        marker = Marker(lambda: b"key of marks", lambda _number, _region: None)
+        return CodeGuard(back_off, ReadSignals(marker, lambda _header, _shopper: {}))
+
     def coupon_use_cases(self) -> CouponUseCases:
         """A cold environment of CouponsFunction."""
         live, owner_of = self.live(), Owners(self.campaigns.known_salt)
@@ -242,7 +261,7 @@ class CouponApi:
         return CouponUseCases(
             take_coupon=TakeCoupon(live, self.stock, codes.keys, self.clock),
             list_coupons=ListCoupons(self.coupons, live, codes.keys, owner_of, self.clock),
-            validate_codes=ValidateCodes(codes, live, self.stock, owner_of, self.clock),
+            validate_codes=ValidateCodes(codes, live, self.stock, owner_of, self.clock, self.guard()),
             show_coupon=ShowCoupon(codes, owner_of),
             draw_qr=draw_qr,
         )
@@ -250,7 +269,7 @@ class CouponApi:
     def redemption_use_cases(self) -> RedemptionUseCases:
         """A cold environment of RedemptionsFunction."""
         live, owner_of = self.live(), Owners(self.campaigns.known_salt)
-        redeem = RedeemCoupons(self.codes(live), live, self.coupons, self.stock, owner_of, self.clock)
+        redeem = RedeemCoupons(self.codes(live), live, self.coupons, self.stock, owner_of, self.clock, self.guard())
         return RedemptionUseCases(
             redeem=redeem.redeem,
             scan=redeem.redeem_scan,

@@ -7,7 +7,6 @@ connection's own address counts, which cannot be made up.
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 EDGE_SECRET_HEADER: Final = "edge-secret"  # noqa: S105 - its name
@@ -19,15 +18,15 @@ type EdgeSecrets = Callable[[], Sequence[bytes]]
 
 
 def client_address(connection: str, headers: Mapping[str, str], edge_secrets: EdgeSecrets | None) -> str:
-    """Return the address that a request comes from; "" if there is none that is one.
+    """Return the address that a request comes from; "" if nobody knows.
 
-    `connection` is API Gateway's `sourceIp`, `headers` have names in lower case, `edge_secrets` is None where there is
-    no edge. Raises what `edge_secrets` raises: to take the edge for a shopper would be to count all of them as one.
+    `connection` is API Gateway's `sourceIp`, which is taken as it is; `headers` have names in lower case; `edge_secrets`
+    is None where there is no edge. Raises what `edge_secrets` raises: to take the edge for a shopper would be to count all of them as one.
     """
     shown = headers.get(EDGE_SECRET_HEADER, "")
     if shown and edge_secrets is not None and _is_one_of(shown, edge_secrets()):
-        return _address(headers.get(VIEWER_ADDRESS_HEADER, "")) or _address(connection)
-    return _address(connection)
+        return _address(headers.get(VIEWER_ADDRESS_HEADER, "")) or connection
+    return connection
 
 
 def _is_one_of(shown: str, secrets: Sequence[bytes]) -> bool:
@@ -36,6 +35,8 @@ def _is_one_of(shown: str, secrets: Sequence[bytes]) -> bool:
 
 
 def _address(text: str) -> str:
+    from ipaddress import ip_address  # only behind an edge
+
     try:
         return str(ip_address(text.strip()))
     except ValueError:

@@ -32,6 +32,7 @@ from brandday.domain.errors import (
     NoMatchingItems,
     NotCombinable,
     NotEligible,
+    RateLimited,
     RedemptionClosed,
     RedemptionExpired,
     ShopperLimitReached,
@@ -263,7 +264,7 @@ ROUTES: Final = (
         statuses=(201,),
         needs_key=True,
         headers=_MADE_HEADERS,
-        errors=(*_UNUSABLE, NotCombinable, CampaignEnded, CouponExhausted, ShopperLimitReached),
+        errors=(*_UNUSABLE, NotCombinable, CampaignEnded, CouponExhausted, ShopperLimitReached, RateLimited),
     ),
     Route("GET", _ONE, get_redemption, "Look at a redemption", RedemptionBody, scope=ORDERS),
     Route(

@@ -51,6 +51,8 @@ from brandday.domain.redemption_protocols import (
 )
 from brandday.domain.shard import Shard
 from brandday.domain.stock import ClaimRequest, KeyReused
+from brandday.domain.visit import NO_VISIT
+from brandday.usecases.back_off import CodeGuard
 from brandday.usecases.claim_units import BUSY_MS, LOOK_AGAIN_MS, key_tag
 from brandday.usecases.coupon_candidates import LiveCandidate, find_candidate
 from brandday.usecases.coupon_ports import Codes, Coupons, Found, StockReader
@@ -103,7 +105,9 @@ class RedeemCoupons:
         stock: StockReader,
         owner_of: OwnerOf,
         now: Clock,
+        guard: CodeGuard | None = None,
     ) -> None:
+        self._guard = guard
         self._codes = codes
         self._campaigns = campaigns
         self._coupons = coupons
@@ -115,9 +119,17 @@ class RedeemCoupons:
         """Use all codes (folded, none twice, at most `MAX_CODES`) for a purchase, or none of them.
 
         Raises what keeps one of them from it, with a pointer to it: see the errors of ``POST /v1/redemptions``.
+        RateLimited is for a shopper who guesses; where they are is not known here: it is the shop that asks.
         """
-        owner = None if purchase.shopper is None else self._owner_of(purchase.shopper.id)
+        shopper = purchase.shopper
+        if self._guard is not None and shopper is not None:
+            self._guard.check(shopper)
+        owner = None if shopper is None else self._owner_of(shopper.id)
         found = self._codes.resolve(owner, codes)
+        if self._guard is not None and shopper is not None:
+            known = [find_candidate(self._campaigns, what) for what in found]
+            candidates = [None if one is None else one.candidate for one in known]
+            self._guard.weigh(shopper, NO_VISIT, dict(zip(codes, candidates, strict=True)))
         return self._redeem(purchase, owner or "", found, {code: f"/codes/{at}" for at, code in enumerate(codes)})
 
     def redeem_scan(self, purchase: Purchase, content: str) -> Redeemed:

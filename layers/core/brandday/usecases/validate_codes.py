@@ -10,6 +10,8 @@ from brandday.domain.discount import Applied, NextTier, Priced, fit, next_tier, 
 from brandday.domain.errors import BrandDayError, CouponNotFound, NotCombinable
 from brandday.domain.order import Order
 from brandday.domain.redemption_id import ORDERS, redemption_id
+from brandday.domain.visit import NO_VISIT, Visit
+from brandday.usecases.back_off import CodeGuard
 from brandday.usecases.coupon_candidates import find_candidate, why_none_left
 from brandday.usecases.coupon_ports import Codes
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -45,19 +47,37 @@ class Validation:
 class ValidateCodes:
     """Checks codes for shoppers; one instance serves an execution environment, one request at a time."""
 
-    def __init__(self, codes: Codes, campaigns: LiveCampaigns, stock: Stock, owner_of: OwnerOf, now: Clock) -> None:
+    def __init__(
+        self,
+        codes: Codes,
+        campaigns: LiveCampaigns,
+        stock: Stock,
+        owner_of: OwnerOf,
+        now: Clock,
+        guard: CodeGuard | None = None,
+    ) -> None:
+        self._guard = guard
         self._codes = codes
         self._campaigns = campaigns
         self._stock = stock
         self._owner_of = owner_of
         self._now = now
 
-    def __call__(self, shopper: Shopper, codes: Sequence[str], order: Order, order_id: str | None = None) -> Validation:
+    def __call__(
+        self,
+        shopper: Shopper,
+        codes: Sequence[str],
+        order: Order,
+        order_id: str | None = None,
+        visit: Visit = NO_VISIT,
+    ) -> Validation:
         """Check codes (folded, none twice, at most `MAX_CODES`) for an order of the shopper, whose own locks are no
         obstacle if the shop has given it its `order_id`.
 
-        Nothing that concerns a code is raised: it is in the answer.
+        Nothing that concerns a code is raised: it is in the answer. But whoever guesses gets no answer: RateLimited.
         """
+        if self._guard is not None:
+            self._guard.check(shopper, visit)
         owner = self._owner_of(shopper.id)
         found = self._codes.resolve(owner, codes)
         use = Use(self._now(), shopper, order)
@@ -74,6 +94,8 @@ class ValidateCodes:
             if refusal is None and candidate.facts is None:
                 refusal = why_none_left(live, self._stock, owner, use.now, use.redemption)
             checked.append(check_alone(candidate, order, refusal))
+        if self._guard is not None:
+            self._guard.weigh(shopper, visit, {one.code: one.candidate for one in checked})
         usable = {one.code: one.candidate for one in checked if one.candidate is not None and one.refusal is None}
         best = best_combination(order, [candidate.offer for candidate in usable.values()])
         return Validation(tuple(_beside(best, order, usable, one) for one in checked), best)
