@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from brandday.adapters.phone_number import to_e164
 from brandday.domain.campaign import Campaign
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.protection import Protection
 from brandday.domain.refusal_case import Case
-from brandday.domain.signals import MARK_LENGTH, SignalKind
+from brandday.domain.signals import SignalKind
 from brandday.domain.times import to_rfc3339
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints.admin_risk import RiskUseCases
 from brandday.usecases.guard_desk_ports import CASE_PARTS, MOST_LISTED, CasePage, ListingPage, TrailPage
 from brandday.usecases.keep_lists import KeepLists
+from brandday.usecases.read_signals import Marker
 from brandday.usecases.review_risk import ReviewRisk
 from tests.fakes.clock import SettableClock
 from tests.fakes.declarations import DURING, declared
@@ -91,11 +93,16 @@ class MemoryGuardDesk:
         return TrailPage(tuple(places[place] for place in shown), shown[-1] if len(wanted) > limit else None)
 
 
-def plain_mark(kind: SignalKind, value: str) -> str:
-    """Return a mark without normalising, but for blanks; a value with a `?` can be none."""
-    if "?" in value:
-        raise ValueError("not readable")
-    return hashlib.sha256(f"{kind}:{value.strip().lower()}".encode()).hexdigest()[:MARK_LENGTH]
+class FixedKey:
+    """The port `MarkKeys`."""
+
+    def __call__(self) -> bytes:
+        """Return the key of all marks in tests."""
+        return bytes(range(32))
+
+
+MARKER: Final = Marker(FixedKey(), to_e164)
+"""What makes marks, as everywhere."""
 
 
 @dataclass
@@ -123,7 +130,7 @@ class RiskDesk:
     @property
     def lists(self) -> KeepLists:
         """Return what keeps the lists."""
-        return KeepLists(self.kept, plain_mark, self.clock)
+        return KeepLists(self.kept, MARKER.mark, self.clock)
 
     @property
     def use_cases(self) -> RiskUseCases:

@@ -21,12 +21,16 @@ from schemathesis.specs.openapi.checks import (
 from brandday.domain.coupon import IssuedBy
 from brandday.domain.coupon_job import JobKind
 from brandday.domain.fulfilment import RewardKind
+from brandday.domain.refusal_case import Case
 from brandday.domain.reward import RewardStatus
+from brandday.domain.risk import Mode
+from brandday.domain.signals import SignalKind
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints import (
     admin,
     admin_coupons,
     admin_draws,
+    admin_risk,
     campaigns,
     coupons,
     draws,
@@ -51,6 +55,7 @@ from tests.fakes.coupon_desk import CouponDesk
 from tests.fakes.lottery_api import LotteryApi, played_lottery
 from tests.fakes.lottery_backend import LotteryBackend, lottery, prize
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
+from tests.fakes.memory_desk import RiskDesk
 from tests.fakes.memory_draws import MemoryDraws
 from tests.fakes.memory_entrants import MemoryEntrants
 from tests.fakes.memory_entry_counts import MemoryEntryCounts
@@ -84,6 +89,22 @@ MAKERS = CouponDesk(MemoryCampaigns(MemorySummaries(), salt=SALT, secret=bytes(3
 MAKERS.campaigns.campaigns[SALE] = coupon_campaign(coupon_terms(issued_by=IssuedBy.OPERATORS, quantity=100_000))
 MAKERS.manage().start(SALE, "fuzz", JobKind.GENERATE, 100, "", "an operator")
 
+RISK = RiskDesk()
+RISK.campaigns.campaigns[SALE] = RISK.campaign
+CASE = RISK.open(
+    Case(
+        "7Q2MX0KD93",
+        SALE,
+        RISK.clock(),
+        Mode.ENFORCE,
+        "not_admitted",
+        80,
+        ("gone",),
+        {SignalKind.SHOPPER: "annAnnAnnAnnAnnA"},
+        RISK.clock() + 10**9,
+    )
+)
+
 KNOWN = {
     "campaign_id": SALE,
     "reservation_id": RESERVATION,
@@ -92,6 +113,7 @@ KNOWN = {
     "coupon_id": COUPON,
     "redemption_id": REDEMPTION,
     "job": "fuzz",
+    "reference": CASE.reference,
 }
 
 
@@ -124,6 +146,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
         (draws.ROUTES, PLAYED.draws()),
         (coupons.ROUTES, COUPONS.coupon_use_cases()),
         (redemptions.ROUTES, COUPONS.redemption_use_cases()),
+        (admin_risk.ROUTES, RISK.use_cases),
         (fulfilments.ROUTES, fulfilments.FulfilmentUseCases(DESK.operate(), DESK.redrive_queues(), DESK.reports())),
         (
             admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES,

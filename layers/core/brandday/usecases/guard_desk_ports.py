@@ -74,5 +74,5 @@ class Lists(Protocol):
         """Return a page of what was done to the lists; ValueError if there is no such place."""
 
 
-type MarkMaker = Callable[[SignalKind, str], str]
-"""Returns the mark of a value as people type it; ValueError if it can be none of this kind."""
+type MarkMaker = Callable[[SignalKind, str], str | None]
+"""Returns the mark of a value as people type it, as gates make it; None if it can be none of this kind."""

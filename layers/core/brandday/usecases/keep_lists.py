@@ -259,10 +259,10 @@ def _read_mark(kind: SignalKind, value: str, mark: str, mark_of: MarkMaker) -> s
         return mark
     if len(value) > VALUE_LENGTH:
         raise RowRefused(RowProblem.BAD_VALUE)
-    try:
-        return mark_of(kind, value)
-    except ValueError:  # it may have been said in the error, so that is not passed on
-        raise RowRefused(RowProblem.BAD_VALUE) from None
+    made = mark_of(kind, value)
+    if made is None:
+        raise RowRefused(RowProblem.BAD_VALUE)
+    return made
 
 
 def _no_cursor() -> ValidationFailed:

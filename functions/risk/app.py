@@ -1,0 +1,5 @@
+"""What the gates of campaigns refuse, and the lists that operators keep."""
+
+from brandday.bootstrap import risk
+
+lambda_handler = risk()
