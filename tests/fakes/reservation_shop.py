@@ -15,6 +15,7 @@ from brandday.domain.campaign_view import Availability, CampaignView
 from brandday.domain.errors import CampaignNotFound, IdempotencyKeyReused, ReservationNotFound
 from brandday.domain.money import Money
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
+from brandday.domain.visit import Visit
 from brandday.entrypoints.campaigns import CampaignUseCases
 from brandday.entrypoints.reservations import ReservationUseCases
 
@@ -55,6 +56,7 @@ class ReservationShop:
 
     refuse_with: Exception | None = None
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
     keys: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=lambda: {RESERVATION.id: "shopper-8f14e45f"})
     standing: Reservation = RESERVATION
@@ -67,8 +69,9 @@ class ReservationShop:
         """What the campaign routes ask for."""
         return CampaignUseCases(lambda: [self.view(CAMPAIGN.id)], self.view)
 
-    def reserve(self, shopper: Shopper, campaign_id: str, sku: str, quantity: int, key: str) -> Outcome:
+    def reserve(self, shopper: Shopper, campaign_id: str, sku: str, quantity: int, key: str, visit: Visit) -> Outcome:
         """The first time new, with the same key replayed, with another key resumed."""
+        self.visits.append(visit)
         self._called("reserve", shopper, campaign_id, sku, quantity, key)
         wanted = (sku, quantity)
         others = [at for at in self.keys if at[0] == shopper.id]

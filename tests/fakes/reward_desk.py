@@ -97,8 +97,8 @@ class MemorySecrets:
     unreadable: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
-    def get(self, name: str) -> Sequence[bytes]:
-        """Return the live values."""
+    def get(self, name: str, *, fresh: bool = False) -> Sequence[bytes]:
+        """Return the live values, which are always fresh."""
         self.asked.append(name)
         if name in self.unreadable:
             raise SecretUnreadable("is not ours to read")

@@ -182,7 +182,14 @@ CASES = [(route, kind) for route in ROUTES for kind in route.every_error if not 
 
 def raised(kind: type[BrandDayError]) -> BrandDayError:
     """Any error of this kind."""
-    facts: dict[str, Any] = {"accepted": ("gold",), "requirement": "channel", "per": "campaign", "refund_due": True}
+    facts: dict[str, Any] = {
+        "accepted": ("gold",),
+        "by": "device",
+        "per": "campaign",
+        "reason": "used",
+        "refund_due": True,
+        "requirement": "channel",
+    }
     return kind(**{name: facts.get(name, "1") for name in kind.takes})
 
 

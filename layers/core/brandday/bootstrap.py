@@ -8,32 +8,47 @@ from __future__ import annotations
 
 import gc
 import random
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, cast
 
 from brandday.adapters import aws
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
-from brandday.config.settings import CouponSettings, DeliverySettings, LotterySettings, RewardSettings, Settings
+from brandday.config.settings import (
+    CouponSettings,
+    DeliverySettings,
+    GuardSettings,
+    LotterySettings,
+    RewardSettings,
+    Settings,
+)
 from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from brandday.adapters.coupon_table import CouponTable
     from brandday.adapters.draw_table import DrawTable
     from brandday.adapters.entry_counts import EntryCountTable
     from brandday.adapters.entry_table import EntryTable
+    from brandday.adapters.guard_keys import SecretMarkKeys, SecretPassKeys
+    from brandday.adapters.guard_table import GuardTable
+    from brandday.adapters.guard_tallies import GuardTallies
     from brandday.adapters.refusal_table import RefusalTable
     from brandday.adapters.reward_table import RewardTable
     from brandday.adapters.secrets import Secrets
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
     from brandday.entrypoints.access_log import WriteLine
+    from brandday.entrypoints.client_address import EdgeSecrets
+    from brandday.usecases.admission import Admission
     from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.guard_ports import Desk, Gate, PassKeys, SignalReader, Tallies
     from brandday.usecases.issue_rewards import CouponBook
     from brandday.usecases.issue_wins import IssueWins
     from brandday.usecases.live_codes import LiveCodes
+    from brandday.usecases.open_case import OpenCase
+    from brandday.usecases.read_signals import Marker
 
     type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -134,6 +149,133 @@ class _Rewards(_Tables):
         return CouponBook(self.coupons, self.codes(live).keys)
 
 
+class _Later:
+    """Stands in for something until it is first used, and has it made then."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._make(), name)
+        setattr(self, name, found)
+        return found
+
+
+class _Guards:
+    """What stands guard over protected campaigns; each part is made when the first such campaign needs it.
+
+    All others pay nothing for it: not an import, not a client, not a setting.
+    """
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    @property
+    def gate(self) -> Gate:
+        """Return who is let in."""
+        return cast("Gate", _Later(lambda: self.admission))
+
+    @property
+    def desk(self) -> Desk:
+        """Return the same gate, before the sale."""
+        return cast("Desk", _Later(lambda: self.admission))
+
+    @property
+    def tallies(self) -> Tallies:
+        """Return where limits on wins are kept."""
+        return cast("Tallies", _Later(lambda: self.made_tallies))
+
+    @property
+    def pass_keys(self) -> PassKeys:
+        """Return what tickets and challenges are signed with."""
+        return cast("PassKeys", _Later(lambda: self.made_pass_keys))
+
+    @cached_property
+    def settings(self) -> GuardSettings:
+        """What the environment says about it."""
+        return GuardSettings.from_env()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The secrets, remembered together."""
+        return _secrets(self._tables)
+
+    @cached_property
+    def table(self) -> GuardTable:
+        """What is counted, listed and remembered."""
+        from brandday.adapters.guard_table import GuardTable
+
+        return GuardTable(self._tables.client, self.settings.guard_table)
+
+    @cached_property
+    def made_tallies(self) -> GuardTallies:
+        """Tallies, written together with what is won."""
+        from brandday.adapters.guard_tallies import GuardTallies
+
+        return GuardTallies(
+            self._tables.client,
+            self.settings.guard_table,
+            self._tables.settings.stock_table,
+            LotterySettings.from_env().entry_table,
+        )
+
+    @cached_property
+    def mark_keys(self) -> SecretMarkKeys:
+        """The key of marks."""
+        from brandday.adapters.guard_keys import SecretMarkKeys
+
+        return SecretMarkKeys(self.secrets, self.settings.mark_secret)
+
+    @cached_property
+    def made_pass_keys(self) -> SecretPassKeys:
+        """The keys of passes."""
+        from brandday.adapters.guard_keys import SecretPassKeys
+
+        return SecretPassKeys(self.secrets, self.settings.pass_secret, now_ms)
+
+    @cached_property
+    def marker(self) -> Marker:
+        """What makes marks of raw values."""
+        from brandday.adapters.phone_number import to_e164
+        from brandday.usecases.read_signals import Marker
+
+        return Marker(self.mark_keys, to_e164)
+
+    @cached_property
+    def read_signals(self) -> SignalReader:
+        """What reads the signals of a visit."""
+        from brandday.adapters.shop_signals import SignedShopSignals
+        from brandday.usecases.read_signals import ReadSignals
+
+        return ReadSignals(self.marker, SignedShopSignals(self.secrets, self.settings.shop_signals_secret, now_ms))
+
+    @cached_property
+    def open_case(self) -> OpenCase:
+        """What writes down refusals."""
+        from brandday.usecases.open_case import OpenCase
+
+        return OpenCase(self.table, self.mark_keys, now_ms)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """The gate itself."""
+        from brandday.usecases.admission import Admission
+
+        return Admission(self.table, self.open_case, self.read_signals, self.made_pass_keys, now_ms)
+
+    @property
+    def edge_secrets(self) -> EdgeSecrets:
+        """Return what tells the edge from those who say that they are it."""
+
+        def live() -> Sequence[bytes]:
+            from brandday.adapters.guard_keys import live_values
+
+            name = self.settings.edge_secret
+            return live_values(self.secrets, name) if name else ()
+
+        return live
+
+
 def _secrets(tables: _Tables) -> Secrets:
     from brandday.adapters.secrets import Secrets
 
@@ -183,16 +325,48 @@ def reservations() -> Handler:
     from brandday.usecases.reserve_units import ReserveUnits
 
     tables = _Tables()
-    live, stock = LiveCampaigns(tables.campaigns, now_ms), tables.stock
+    live, stock, guards = LiveCampaigns(tables.campaigns, now_ms), tables.stock, _Guards(tables)
     manage = ManageReservation(live, stock, now_ms)
     use_cases = ReservationUseCases(
-        reserve_units=ReserveUnits(live, stock, now_ms),
+        reserve_units=ReserveUnits(live, stock, now_ms, guards.gate, guards.tallies),
         get_reservation=manage.get,
         cancel_reservation=manage.cancel,
         extend_reservation=manage.extend,
         confirm_reservation=manage.confirm,
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+    return build_app(
+        ROUTES,
+        use_cases,
+        now_ms=now_ms,
+        jitter=random.random,
+        write=_refusals_counted(tables, live),
+        edge_secrets=guards.edge_secrets,
+    )
+
+
+@_start
+def tickets() -> Handler:
+    """Return the handler of entry tickets and challenges."""
+    from brandday.adapters.clock import random_bytes
+    from brandday.entrypoints.http import build_app
+    from brandday.entrypoints.tickets import ROUTES, TicketUseCases
+    from brandday.usecases.issue_ticket import IssueTicket
+    from brandday.usecases.pose_challenge import PoseChallenge
+
+    tables = _Tables()
+    live, guards = LiveCampaigns(tables.campaigns, now_ms), _Guards(tables)
+    use_cases = TicketUseCases(
+        issue_ticket=IssueTicket(live, guards.desk, guards.pass_keys, lambda: random_bytes(8).hex(), now_ms),
+        pose_challenge=PoseChallenge(live, guards.desk, guards.pass_keys, now_ms),
+    )
+    return build_app(
+        ROUTES,
+        use_cases,
+        now_ms=now_ms,
+        jitter=random.random,
+        write=_refusals_counted(tables, live),
+        edge_secrets=guards.edge_secrets,
+    )
 
 
 @_start
@@ -232,7 +406,8 @@ def entries() -> Handler:
     entrants, draws, stored = tables.entries, tables.draws, tables.campaigns
     live = LiveCampaigns(stored, now_ms)
     lotteries = LiveLotteries(live, stored)
-    enter = EnterLottery(lotteries, entrants, Records(entrants, tables.stock), now_ms)
+    guards = _Guards(tables)
+    enter = EnterLottery(lotteries, entrants, Records(entrants, tables.stock), now_ms, guards.gate, guards.tallies)
     browse = _browse_lotteries(live, stored, draws)
     use_cases = EntryUseCases(
         enter_lottery=enter.enter,
@@ -241,7 +416,14 @@ def entries() -> Handler:
         prove_entry=ProveEntry(enter.get, browse.draw, live, entrants, draws),
         grant_chances=GrantChances(lotteries, entrants, now_ms),
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+    return build_app(
+        ROUTES,
+        use_cases,
+        now_ms=now_ms,
+        jitter=random.random,
+        write=_refusals_counted(tables, live),
+        edge_secrets=guards.edge_secrets,
+    )
 
 
 @_start
@@ -259,15 +441,22 @@ def coupons() -> Handler:
     tables = _Tables()
     stored, stock, owner_of = tables.coupons, tables.stock, Owners(tables.campaigns.known_salt)
     live = LiveCampaigns(tables.campaigns, now_ms)
-    codes = tables.codes(live)
+    codes, guards = tables.codes(live), _Guards(tables)
     use_cases = CouponUseCases(
-        take_coupon=TakeCoupon(live, stock, codes.keys, now_ms),
+        take_coupon=TakeCoupon(live, stock, codes.keys, now_ms, guards.gate, guards.tallies),
         list_coupons=ListCoupons(stored, live, codes.keys, owner_of, now_ms),
         validate_codes=ValidateCodes(codes, live, stock, owner_of, now_ms),
         show_coupon=ShowCoupon(codes, owner_of),
         draw_qr=draw_qr,
     )
-    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random, write=_refusals_counted(tables, live))
+    return build_app(
+        ROUTES,
+        use_cases,
+        now_ms=now_ms,
+        jitter=random.random,
+        write=_refusals_counted(tables, live),
+        edge_secrets=guards.edge_secrets,
+    )
 
 
 @_start
@@ -551,6 +740,25 @@ def fulfilments() -> Handler:
     )
     reports = TakeReports(stored, live, _secrets(tables), CONNECTORS, now_ms)
     use_cases = FulfilmentUseCases(operate, redrive, reports)
+    return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
+
+
+@_start
+def risk() -> Handler:
+    """Return the handler of what operators do about refusals at the gates."""
+    from brandday.adapters.guard_admin import GuardAdmin
+    from brandday.entrypoints.admin_risk import ROUTES, RiskUseCases
+    from brandday.entrypoints.http import build_app
+    from brandday.usecases.keep_lists import KeepLists
+    from brandday.usecases.review_risk import ReviewRisk
+
+    tables = _Tables()
+    guards = _Guards(tables)
+    kept = GuardAdmin(tables.client, guards.settings.guard_table, tables.settings.campaign_table)
+    use_cases = RiskUseCases(
+        review=ReviewRisk(tables.campaigns, kept, kept, now_ms),
+        lists=KeepLists(kept, lambda kind, value: guards.marker.mark(kind, value), now_ms),
+    )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
 

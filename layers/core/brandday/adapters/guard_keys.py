@@ -5,7 +5,9 @@ is being rotated. An environment that is shown a key it does not know looks agai
 after it looked last. It does so every ten seconds at most, since anybody can make up the id of a key.
 """
 
-from brandday.adapters.secrets import Secrets
+from collections.abc import Sequence
+from typing import Protocol
+
 from brandday.connectors.port import SecretUnreadable
 from brandday.domain.entry_ticket import key_id
 from brandday.domain.errors import TemporarilyOverloaded
@@ -14,22 +16,29 @@ from brandday.usecases.ports import Clock
 LOOK_AGAIN_MS = 10_000
 
 
+class RotatingSecrets(Protocol):
+    """Secrets by name (`adapters/secrets.Secrets`)."""
+
+    def get(self, name: str, *, fresh: bool = False) -> Sequence[bytes]:
+        """Return the live values, the newest first; `fresh`: as they are now."""
+
+
 class SecretMarkKeys:
     """The port `MarkKeys`: the current value of the secret called `name`."""
 
-    def __init__(self, secrets: Secrets, name: str) -> None:
+    def __init__(self, secrets: RotatingSecrets, name: str) -> None:
         self._secrets = secrets
         self._name = name
 
     def __call__(self) -> bytes:
         """Return the key; raises SecretMissing, or TemporarilyOverloaded if it cannot be read now."""
-        return _values(self._secrets, self._name)[0]
+        return live_values(self._secrets, self._name)[0]
 
 
 class SecretPassKeys:
     """The port `PassKeys`: the live values of the secret called `name`."""
 
-    def __init__(self, secrets: Secrets, name: str, now: Clock) -> None:
+    def __init__(self, secrets: RotatingSecrets, name: str, now: Clock) -> None:
         self._secrets = secrets
         self._name = name
         self._now = now
@@ -38,7 +47,7 @@ class SecretPassKeys:
 
     def current(self) -> tuple[str, bytes]:
         """Return the id and the key to sign with; raises as `SecretMarkKeys` does."""
-        key = _values(self._secrets, self._name)[0]
+        key = live_values(self._secrets, self._name)[0]
         return self._id(key), key
 
     def find(self, key_id: str) -> bytes | None:
@@ -50,7 +59,7 @@ class SecretPassKeys:
         return found
 
     def _known(self, key_id: str, *, fresh: bool = False) -> bytes | None:
-        keys = _values(self._secrets, self._name, fresh=fresh)
+        keys = live_values(self._secrets, self._name, fresh=fresh)
         return next((key for key in keys if self._id(key) == key_id), None)
 
     def _id(self, key: bytes) -> str:
@@ -61,8 +70,11 @@ class SecretPassKeys:
         return self._ids[key]
 
 
-def _values(secrets: Secrets, name: str, *, fresh: bool = False) -> list[bytes]:
+def live_values(secrets: RotatingSecrets, name: str, *, fresh: bool = False) -> Sequence[bytes]:
+    """Return the live values of a secret, the newest first; SecretMissing, or TemporarilyOverloaded if it cannot be
+    read now.
+    """
     try:
-        return list(secrets.get(name, fresh=fresh))
+        return secrets.get(name, fresh=fresh)
     except SecretUnreadable as error:
         raise TemporarilyOverloaded from error

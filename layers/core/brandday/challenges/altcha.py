@@ -63,7 +63,7 @@ class AltchaChallenger:
         try:
             payload = Payload.from_dict(json.loads(base64.b64decode(solution, validate=True)))
             payload.challenge.parameters.expires_at = None  # was not signed
-            data = payload.challenge.parameters.data
+            data: Any = payload.challenge.parameters.data
             key = find_key(str(data["key"]))
             verified = (
                 key is not None

@@ -17,16 +17,24 @@ from brandday.domain.errors import (
     CampaignEnded,
     CampaignNotStarted,
     CampaignPaused,
+    ChallengeRequired,
     CouponsHandedOut,
     IdempotencyKeyReused,
+    LimitReached,
+    NotAdmitted,
     NotEligible,
+    RateLimited,
     ShopperLimitReached,
+    ShopSignalsInvalid,
+    SignalMissing,
     SoldOut,
+    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.order import Order
 from brandday.domain.qr_content import QrFormat
 from brandday.domain.times import to_rfc3339
+from brandday.domain.visit import Visit
 from brandday.entrypoints.coupon_body import (
     CouponFields,
     DiscountBody,
@@ -51,6 +59,7 @@ from brandday.entrypoints.order_body import (
 from brandday.entrypoints.problem import pick_language
 from brandday.entrypoints.routes import SHOPPER, Answer, File, Input, Output, Request, Route, Shape
 from brandday.entrypoints.shopper import shopper_of
+from brandday.entrypoints.visit import visit_of
 from brandday.usecases.list_coupons import Wallet, WalletCoupon
 from brandday.usecases.take_coupon import Taken
 from brandday.usecases.validate_codes import CheckedCode, Validation
@@ -62,14 +71,14 @@ MEDIA_TYPES: Final[Mapping[QrFormat, str]] = {QrFormat.SVG: "image/svg+xml", QrF
 class CouponUseCases:
     """What these routes ask for; taking can be repeated without a second effect, the others have none.
 
-    take_coupon(shopper, campaign id, Idempotency-Key); list_coupons(shopper, order, where the page begins,
-    order id); validate_codes(shopper, folded codes, order, order id); show_coupon(shopper, coupon id), the content of
-    its QR code; draw_qr(content, format), the file.
+    take_coupon(shopper, campaign id, Idempotency-Key, visit); list_coupons(shopper, order, where the page begins,
+    order id); validate_codes(shopper, folded codes, order, order id, visit); show_coupon(shopper, coupon id), the
+    content of its QR code; draw_qr(content, format), the file.
     """
 
-    take_coupon: Callable[[Shopper, str, str], Taken]
+    take_coupon: Callable[[Shopper, str, str, Visit], Taken]
     list_coupons: Callable[[Shopper, Order | None, str | None, str | None], Wallet]
-    validate_codes: Callable[[Shopper, Sequence[str], Order, str | None], Validation]
+    validate_codes: Callable[[Shopper, Sequence[str], Order, str | None, Visit], Validation]
     show_coupon: Callable[[Shopper, str], str]
     draw_qr: Callable[[str, QrFormat], bytes]
 
@@ -204,7 +213,8 @@ class ValidationBody(Output):
 
 def take_coupon(use_cases: CouponUseCases, request: Request[None]) -> Answer:
     """201 with the coupon, or with the same one again."""
-    taken = use_cases.take_coupon(shopper_of(request), request.path["campaign_id"], request.idempotency_key)
+    campaign_id = request.path["campaign_id"]
+    taken = use_cases.take_coupon(shopper_of(request), campaign_id, request.idempotency_key, visit_of(request))
     headers = {"Idempotent-Replayed": "true"} if taken.replayed else {}
     return Answer(CouponTakenBody.of(taken.facts), headers=headers)
 
@@ -230,7 +240,7 @@ def validate_codes(use_cases: CouponUseCases, request: Request[ValidateCodesBody
     """200 with what each code would do and the best of them, also if none can be used."""
     language, headers = _language_of(request)
     codes, order = read_codes(request.body.codes), read_order(request.body.order)
-    validation = use_cases.validate_codes(shopper_of(request), codes, order, request.body.order_id)
+    validation = use_cases.validate_codes(shopper_of(request), codes, order, request.body.order_id, visit_of(request))
     return Answer(ValidationBody.of(validation, order.currency, language), headers=headers)
 
 
@@ -265,6 +275,13 @@ ROUTES: Final = (
             CampaignPaused,
             CampaignEnded,
             NotEligible,
+            ShopSignalsInvalid,
+            SignalMissing,
+            TicketInvalid,
+            ChallengeRequired,
+            NotAdmitted,
+            LimitReached,
+            RateLimited,
             SoldOut,
             AllHeld,
             ShopperLimitReached,
@@ -307,6 +324,7 @@ ROUTES: Final = (
         body=ValidateCodesBody,
         body_limit_bytes=ORDER_LIMIT_BYTES,
         headers=_REASONS_HEADER,
+        errors=(RateLimited,),
     ),
 )
 """The routes of CouponsFunction."""

@@ -12,21 +12,30 @@ from brandday.domain.errors import (
     CampaignEnded,
     CampaignNotStarted,
     CampaignPaused,
+    ChallengeRequired,
     HoldNotExtendable,
     IdempotencyKeyReused,
+    LimitReached,
+    NotAdmitted,
     NotEligible,
+    RateLimited,
     ReservationAlreadyConfirmed,
     ReservationExpired,
     ReservationReleased,
     ShopperLimitReached,
+    ShopSignalsInvalid,
+    SignalMissing,
     SoldOut,
+    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
 from brandday.domain.times import to_rfc3339_or_none
+from brandday.domain.visit import Visit
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import SHOPPER, Answer, Input, Output, Request, Route
 from brandday.entrypoints.shopper import shopper_of
+from brandday.entrypoints.visit import visit_of
 
 ORDERS: Final = "orders"
 
@@ -35,11 +44,11 @@ ORDERS: Final = "orders"
 class ReservationUseCases:
     """What these routes ask for; each can be repeated without a second effect.
 
-    reserve_units(shopper, campaign id, SKU, quantity, Idempotency-Key); get, cancel and extend(shopper,
+    reserve_units(shopper, campaign id, SKU, quantity, Idempotency-Key, visit); get, cancel and extend(shopper,
     reservation id); confirm_reservation(reservation id, order id).
     """
 
-    reserve_units: Callable[[Shopper, str, str, int, str], Outcome]
+    reserve_units: Callable[[Shopper, str, str, int, str, Visit], Outcome]
     get_reservation: Callable[[Shopper, str], Reservation]
     cancel_reservation: Callable[[Shopper, str], Reservation]
     extend_reservation: Callable[[Shopper, str], Reservation]
@@ -105,6 +114,7 @@ def reserve_units(use_cases: ReservationUseCases, request: Request[ReserveUnitsB
         request.body.sku,
         request.body.quantity,
         request.idempotency_key,
+        visit_of(request),
     )
     return Answer(
         ReservationBody.of(outcome.reservation, resumed=outcome.resumed),
@@ -162,6 +172,13 @@ ROUTES: Final = (
             CampaignPaused,
             CampaignEnded,
             NotEligible,
+            ShopSignalsInvalid,
+            SignalMissing,
+            TicketInvalid,
+            ChallengeRequired,
+            NotAdmitted,
+            LimitReached,
+            RateLimited,
             SoldOut,
             AllHeld,
             ShopperLimitReached,
