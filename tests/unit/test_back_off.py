@@ -139,7 +139,7 @@ def test_the_wait_ends_by_itself(world: World) -> None:
     world.clock.advance(2000)
 
     assert world.calls(lambda: back_off.look(guesser())) == ["misses.look"]
-    assert back_off.is_idle
+    assert back_off.is_idle()
 
 
 def test_what_is_remembered_has_a_bound(world: World) -> None:

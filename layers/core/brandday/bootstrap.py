@@ -34,14 +34,19 @@ if TYPE_CHECKING:
     from brandday.adapters.guard_keys import SecretMarkKeys, SecretPassKeys
     from brandday.adapters.guard_table import GuardTable
     from brandday.adapters.guard_tallies import GuardTallies
+    from brandday.adapters.miss_table import MissTable
     from brandday.adapters.refusal_table import RefusalTable
     from brandday.adapters.reward_table import RewardTable
     from brandday.adapters.secrets import Secrets
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
+    from brandday.domain.campaign import Shopper
+    from brandday.domain.signals import Signals
+    from brandday.domain.visit import Visit
     from brandday.entrypoints.access_log import WriteLine
     from brandday.entrypoints.client_address import EdgeSecrets
     from brandday.usecases.admission import Admission
+    from brandday.usecases.back_off import BackOff, Cases, CodeGuard, MissLog
     from brandday.usecases.browse_campaigns import BrowseCampaigns
     from brandday.usecases.guard_ports import Desk, Gate, PassKeys, SignalReader, Tallies
     from brandday.usecases.issue_rewards import CouponBook
@@ -261,7 +266,32 @@ class _Guards:
         """The gate itself."""
         from brandday.usecases.admission import Admission
 
-        return Admission(self.table, self.open_case, self.read_signals, self.made_pass_keys, now_ms)
+        return Admission(self.table, self.open_case, self.read_signals, self.made_pass_keys, now_ms, self.back_off)
+
+    @property
+    def back_off(self) -> BackOff:
+        """Return what slows guessers down."""
+        from brandday.usecases.back_off import BackOff
+
+        misses = cast("MissLog", _Later(lambda: self.misses))
+        return BackOff(misses, cast("Cases", _Later(lambda: self.open_case)), now_ms)
+
+    @property
+    def code_guard(self) -> CodeGuard:
+        """Return the same, for codes."""
+        from brandday.usecases.back_off import CodeGuard
+
+        def read(shopper: Shopper, visit: Visit) -> Signals:
+            return self.read_signals(shopper, visit)
+
+        return CodeGuard(self.back_off, read)
+
+    @cached_property
+    def misses(self) -> MissTable:
+        """What guessers have missed."""
+        from brandday.adapters.miss_table import MissTable
+
+        return MissTable(self._tables.client, self.settings.guard_table)
 
     @property
     def edge_secrets(self) -> EdgeSecrets:
@@ -445,7 +475,7 @@ def coupons() -> Handler:
     use_cases = CouponUseCases(
         take_coupon=TakeCoupon(live, stock, codes.keys, now_ms, guards.gate, guards.tallies),
         list_coupons=ListCoupons(stored, live, codes.keys, owner_of, now_ms),
-        validate_codes=ValidateCodes(codes, live, stock, owner_of, now_ms),
+        validate_codes=ValidateCodes(codes, live, stock, owner_of, now_ms, guards.code_guard),
         show_coupon=ShowCoupon(codes, owner_of),
         draw_qr=draw_qr,
     )
@@ -469,7 +499,8 @@ def redemptions() -> Handler:
 
     tables = _Tables()
     live, owner_of = LiveCampaigns(tables.campaigns, now_ms), Owners(tables.campaigns.known_salt)
-    redeem = RedeemCoupons(tables.codes(live), live, tables.coupons, tables.stock, owner_of, now_ms)
+    guard = _Guards(tables).code_guard
+    redeem = RedeemCoupons(tables.codes(live), live, tables.coupons, tables.stock, owner_of, now_ms, guard)
     use_cases = RedemptionUseCases(
         redeem=redeem.redeem,
         scan=redeem.redeem_scan,

@@ -20,8 +20,9 @@ type EdgeSecrets = Callable[[], Sequence[bytes]]
 def client_address(connection: str, headers: Mapping[str, str], edge_secrets: EdgeSecrets | None) -> str:
     """Return the address that a request comes from; "" if nobody knows.
 
-    `connection` is API Gateway's `sourceIp`, which is taken as it is; `headers` have names in lower case; `edge_secrets`
-    is None where there is no edge. Raises what `edge_secrets` raises: to take the edge for a shopper would be to count all of them as one.
+    `connection` is API Gateway's `sourceIp`, which is taken as it is; `headers` have names in lower case;
+    `edge_secrets` is None where there is no edge. Raises what `edge_secrets` raises: to take the edge for a shopper
+    would be to count all of them as one.
     """
     shown = headers.get(EDGE_SECRET_HEADER, "")
     if shown and edge_secrets is not None and _is_one_of(shown, edge_secrets()):

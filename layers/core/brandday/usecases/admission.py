@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from brandday.domain.activity import NEW, Activity, ActivityKey, Note, draw, margin, part_of, place_of, weights
 from brandday.domain.campaign import Shopper
-from brandday.domain.entry_ticket import read_ticket
+from brandday.domain.entry_ticket import WRONG, read_ticket
 from brandday.domain.errors import (
     AdmissionRefused,
     ChallengeRequired,
@@ -38,6 +38,7 @@ from brandday.domain.risk import Assessment, Facts, Listed, Mode, RiskTerms, Ver
 from brandday.domain.signals import SignalKind, Signals
 from brandday.domain.tally import TallyKey, Wanted
 from brandday.domain.visit import Visit
+from brandday.usecases.back_off import BackOff, Guessed, Guesser
 from brandday.usecases.guard_ports import Admitted, PassKeys, Seen, SignalReader, Visits
 from brandday.usecases.live_campaigns import LiveCampaign
 from brandday.usecases.open_case import OpenCase
@@ -73,9 +74,16 @@ class Admission:
     """
 
     def __init__(
-        self, visits: Visits, open_case: OpenCase, read_signals: SignalReader, pass_keys: PassKeys, now: Clock
+        self,
+        visits: Visits,
+        open_case: OpenCase,
+        read_signals: SignalReader,
+        pass_keys: PassKeys,
+        now: Clock,
+        back_off: BackOff | None = None,
     ) -> None:
         self._visits = visits
+        self._back_off = back_off
         self._open_case = open_case
         self._read_signals = read_signals
         self._find_key = pass_keys.find
@@ -268,6 +276,9 @@ class Admission:
         try:
             return read_ticket(self._find_key, live.campaign.id, shopper.id, visit.ticket, self._now())
         except ValueError as error:
+            if str(error) == WRONG and self._back_off is not None:  # who has a good one is never asked who they are
+                signals = self._read_signals(shopper, visit)
+                self._back_off.note(Guesser(Guessed.TICKETS, live.campaign.id, signals), [visit.ticket])
             raise TicketInvalid(reason=str(error)) from None
 
     def _solved_at(self, guest: _Guest, terms: ChallengeTerms) -> int:

@@ -116,9 +116,8 @@ class BackOff:
         self._remembered = remembered
         self._blocked: dict[MissKey, int] = {}
 
-    @property
     def is_idle(self) -> bool:
-        """Whether this environment knows of nobody who is backing off: then there is nobody to ask for."""
+        """Return whether this environment knows of nobody who is backing off: then there is nobody to ask for."""
         return not self._blocked
 
     def check(self, guesser: Guesser) -> None:
@@ -161,7 +160,7 @@ class BackOff:
                 self._remember(key, before.after(number, tags, now), now)
         if until:
             raise self._refusal(guesser, until - now)
-        if number and not self.is_idle and any(self._blocked.get(key, 0) > now for key in self._keys(guesser)):
+        if number and not self.is_idle() and any(self._blocked.get(key, 0) > now for key in self._keys(guesser)):
             self._cases(guesser.campaign_id, guesser.signals, RateLimited.code, (f"wrong_{guesser.what}",))
 
     def _keys(self, guesser: Guesser) -> tuple[MissKey, ...]:
@@ -201,7 +200,7 @@ class CodeGuard:
 
     def check(self, shopper: Shopper, visit: Visit = NO_VISIT) -> None:
         """Raise RateLimited, before any code is looked up, if this environment knows that they are backing off."""
-        if not self._back_off.is_idle:
+        if not self._back_off.is_idle():
             self._back_off.check(self._guesser(shopper, visit))
 
     def weigh(self, shopper: Shopper, visit: Visit, found: Mapping[str, Candidate | None]) -> None:
