@@ -42,6 +42,7 @@ from brandday.entrypoints import (
     redemptions,
     reservations,
     rewards,
+    tickets,
 )
 from brandday.entrypoints.http import SERVER_TIME_HEADER
 from brandday.entrypoints.http_input import KEY_HEADER, KEY_LENGTH
@@ -52,6 +53,7 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 
 TABLES: Final = {
     "CampaignsFunction": ("Campaigns", campaigns.ROUTES),
+    "TicketsFunction": ("Tickets", tickets.ROUTES),
     "ReservationsFunction": ("Reservations", reservations.ROUTES),
     "AdminFunction": ("Admin", admin.ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES),
     "RewardsFunction": ("Rewards", rewards.ROUTES),
