@@ -10,6 +10,9 @@ What the database may do is taken from the DynamoDB documentation, and from its 
 - a read that is not consistent may return the shard as it was one version ago (`Scenario.stale_reads`);
 - a write may commit while its answer is lost, and be sent again (`Scenario.lost_answers`).
 
+Tallies (`brandday.domain.tally`) are images behind those of the shards: a line is a record named after its claim. What
+a tally holds never repeats, as each write of it adds a new line, so that its contents are as good as its version.
+
 Clocks are not trusted either: an actor starts with any of its times, in any order.
 """
 
@@ -22,6 +25,9 @@ from typing import Any, NamedTuple, Protocol
 from brandday.domain import protocols
 from brandday.domain.protocols import Read, Write
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written, apply
+from brandday.domain.stock import Terms
+from brandday.domain.tally import Taken, TalliesMoved, Tally, TallyKey
+from brandday.domain.tally_protocols import AskTerms, In, ReadTallies, WriteTallied
 from tests.concurrency.search import Report, Wrong, search
 
 type Images = tuple[Shard, ...]
@@ -69,6 +75,24 @@ class Scenario:
     apply: Apply = apply
     stale_reads: bool = False
     lost_answers: bool = False
+    tallies: Sequence[TallyKey] = ()
+    terms: Terms | None = None
+    blind_tallies: bool = False
+
+
+def show_tally(number: int, tally: Tally) -> Shard:
+    """Return a tally as an image; with dots in their names, its records are nobody's."""
+    return Shard(number, 0, {}, {f"{one.name}.{one.at}": f"{one.units}@{one.shard}" for one in tally.taken})
+
+
+def read_tally(image: Shard, campaign_id: str, version: int) -> Tally:
+    """The reverse of `show_tally`."""
+    lines = []
+    for record, text in image.records.items():
+        name, _, at = record.rpartition(".")
+        units, _, shard = text.partition("@")
+        lines.append(Taken(campaign_id, name, int(at), int(units), shard=int(shard)))
+    return Tally(version if lines else 0, tuple(lines))
 
 
 class _End(NamedTuple):
@@ -84,7 +108,7 @@ class _Node:
     start: Start | None
     answers: tuple[object, ...] = ()
     partial: tuple[Shard, ...] = ()  # shards of a read that have been read so far
-    effect: Read | Write | None = None
+    effect: Read | Write | ReadTallies | WriteTallied | None = None
     end: _End | None = None
     next: dict[Hashable, _Node] = field(default_factory=dict)
 
@@ -118,6 +142,7 @@ class _Explorer:
         self._checked: set[tuple[int, ...]] = set()
         self._changed: set[tuple[int, int]] = set()
         self._outcomes: set[tuple[str, str]] = set()
+        self._places = {key: scenario.shards + at for at, key in enumerate(scenario.tallies)}
         idle: dict[int, _Node] = {}
         for actor in scenario.actors:
             if id(actor) not in idle:
@@ -131,7 +156,9 @@ class _Explorer:
 
     def explore(self) -> Report:
         """Visit every state, breadth first, so that what is found is found on a shortest way."""
-        empty = tuple(self._intern(Shard(number, 0, {}, {})) for number in range(self._scenario.shards))
+        empty = tuple(
+            self._intern(Shard(number, 0, {}, {})) for number in range(self._scenario.shards + len(self._places))
+        )
         earlier = empty if self._scenario.stale_reads else ()
         first = _State(empty, earlier, tuple(self._idle[id(actor)].number for actor in self._scenario.actors))
         return search(first, self._successors, self._outcomes, self._tell)
@@ -159,9 +186,12 @@ class _Explorer:
 
     def _moves(self, node: _Node, state: _State) -> Iterator[_Move]:
         match node.effect:
-            case Read(numbers, consistent):
-                for image in self._visible(state, numbers[len(node.partial)], consistent=consistent):
-                    yield _Move(state.shards, self._read(node, image), ("reads", image))
+            case Read(_, consistent):
+                yield from self._reads(node, state, consistent=consistent)
+            case ReadTallies():
+                yield from self._reads(node, state, consistent=False)
+            case WriteTallied():
+                yield from self._tallied(node, node.effect, state)
             case Write(write):
                 current = state.shards[write.shard]
                 after = self._apply(current, write)
@@ -174,18 +204,58 @@ class _Explorer:
                 if self._scenario.lost_answers:
                     yield _Move(shards, node, ("loses the answer to its write", after))
 
+    def _reads(self, node: _Node, state: _State, *, consistent: bool) -> Iterator[_Move]:
+        for image in self._visible(state, self._read_by(node)[len(node.partial)], consistent=consistent):
+            yield _Move(state.shards, self._read(node, image), ("reads", image))
+
+    def _read_by(self, node: _Node) -> tuple[int, ...]:
+        match node.effect:
+            case Read(numbers):
+                return numbers
+            case ReadTallies(keys):
+                return tuple(map(self._places.__getitem__, keys))
+        raise AssertionError(node.effect)
+
+    def _tallied(self, node: _Node, effect: WriteTallied, state: _State) -> Iterator[_Move]:
+        current = state.shards[effect.write.shard]
+        after = self._apply(current, effect.write)
+        if after is None:
+            refused = self._answer(node, current, Refused(self._shards[current]))
+            yield _Move(state.shards, refused, ("is refused by", current))
+            return
+        there = {one.key: state.shards[self._places[one.key]] for one in effect.tallies}
+        now = {key: self._tally(key, image) for key, image in there.items()}
+        moved = {one.key: now[one.key] for one in effect.tallies if one.version != now[one.key].version}
+        if moved and not self._scenario.blind_tallies:
+            key = ("moved", tuple(there[each] for each in moved))
+            yield _Move(state.shards, self._answer(node, key, TalliesMoved(moved)), ("finds moved", *key[1]))
+            return
+        shards = _put(state.shards, effect.write.shard, after)
+        for one in effect.tallies:
+            place = self._places[one.key]
+            shards = _put(shards, place, self._intern(show_tally(place, Tally(1, one.after))))
+        yield _Move(shards, self._answer(node, "accepted", _ACCEPTED), ("writes with tallies", after))
+        if self._scenario.lost_answers:
+            yield _Move(shards, node, ("loses the answer to its write", after))
+
+    def _tally(self, key: TallyKey, image: int) -> Tally:
+        return read_tally(self._shards[image], key.scope, image + 1)
+
     def _visible(self, state: _State, shard: int, *, consistent: bool) -> set[int]:
         now = state.shards[shard]
         return {now} if consistent or not state.earlier else {now, state.earlier[shard]}
 
     def _read(self, node: _Node, image: int) -> _Node:
         if image not in node.next:
-            assert isinstance(node.effect, Read)
             partial = (*node.partial, self._shards[image])
-            if len(partial) == len(node.effect.shards):
-                child = self._advance(node, (*node.answers, partial))
-            else:
+            if len(partial) < len(self._read_by(node)):
                 child = self._add(_Node(0, node.actor, node.start, node.answers, partial, node.effect))
+            elif isinstance(node.effect, ReadTallies):
+                keys = zip(node.effect.keys, partial, strict=True)
+                tallies = {key: self._tally(key, self._intern(shown)) for key, shown in keys}
+                child = self._advance(node, (*node.answers, tallies))
+            else:
+                child = self._advance(node, (*node.answers, partial))
             node.next[image] = child
         return node.next[image]
 
@@ -199,15 +269,21 @@ class _Explorer:
         assert node.start is not None
         protocol = node.start()
         try:
-            effect = next(protocol)
+            effect = self._send(protocol, None)
             for answer in answers:
-                effect = protocol.send(answer)
+                effect = self._send(protocol, answer)
         except StopIteration as stop:
             key = (id(node.actor), repr(stop.value))
             if key not in self._ends:
                 self._ends[key] = self._add(_Node(0, node.actor, None, end=_End(stop.value)))
             return self._ends[key]
         return self._add(_Node(0, node.actor, node.start, answers, (), effect))
+
+    def _send(self, protocol: protocols.Protocol[Any], answer: object) -> Any:
+        effect: Any = protocol.send(answer)
+        while isinstance(effect, AskTerms):
+            effect = protocol.send(self._scenario.terms)
+        return effect.effect if isinstance(effect, In) else effect
 
     def _settle(self, state: _State, place: int, move: _Move) -> _State:
         """Check a move and return the state after it."""
