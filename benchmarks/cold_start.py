@@ -80,7 +80,7 @@ def environment() -> dict[str, str]:
     names = YAML().load(TEMPLATE)["Globals"]["Function"]["Environment"]["Variables"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
     urls = {name: f"https://sqs.us-east-1.amazonaws.com/1/{name}" for name in names if name.endswith("_URL")}
-    made_up = {name: name for name in names if name.endswith(("_TABLE", "_KEY_ID"))}
+    made_up = {name: name for name in names if name.endswith(("_TABLE", "_KEY_ID", "_SECRET"))}
     aws = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     return {**plain, **made_up, **urls, **aws, "PYTHONPATH": str(CORE)}
 

@@ -33,8 +33,10 @@ OF_FUNCTION: dict[str, set[str]] = {
     "reward_issuer": set(),
     "reward_sweeper": set(),
     "rewards": PYDANTIC,
+    "risk": PYDANTIC,
     "stock_projector": MEASURES,
     "stock_sweeper": set(),
+    "tickets": PYDANTIC,
 }
 """The third-party packages that a function imports besides boto3 and what comes with it."""
 
@@ -44,6 +46,7 @@ RESERVATIONS = {
     "connectors": set(),
     "entrypoints": {
         "access_log",
+        "client_address",
         "http",
         "http_input",
         "json_text",
@@ -52,6 +55,7 @@ RESERVATIONS = {
         "reservations",
         "routes",
         "shopper",
+        "visit",
     },
 }
 """The rush is won or lost here: our own modules, too, as far as they load libraries."""
