@@ -38,7 +38,8 @@ HOUSEHOLD = 3
 
 @dataclass(frozen=True)
 class Visitor:
-    """One visitor: an account with what its token says, when it comes (seconds after the opening), and how.
+    """One visitor: an account with what its token says and what the shop knows about the visit, when it comes (seconds
+    after the opening), and how.
 
     `wants_ticket`: it queues up before the start as it should. `replays` is the number of the visitor whose ticket it
     sends instead of one of its own. `code` is a guess.
@@ -48,6 +49,7 @@ class Visitor:
     kind: Kind
     account: str
     claims: Mapping[str, str]
+    signals: Mapping[str, str]
     arrives_after: float
     wants_ticket: bool = False
     replays: int | None = None
@@ -113,7 +115,7 @@ def _visitor(
         "payment": f"card-{seed}-{number}",
         "account_created_at": "2024-01-01T00:00:00Z" if kind is Kind.HONEST else "2026-11-01T00:00:00Z",
     }
-    return Visitor(number, kind, account, {**claims, **signals}, arrives, wants_ticket, replays, code)
+    return Visitor(number, kind, account, claims, signals, arrives, wants_ticket, replays, code)
 
 
 def _address(net: int, number: int, host: int = 1) -> str:

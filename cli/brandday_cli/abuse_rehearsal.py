@@ -60,27 +60,32 @@ class Comparison(NamedTuple):
         }
 
 
-class HttpDoor:
-    """The API over HTTP; each visitor has a token of its own, signed when it is first needed."""
+type SignSignals = Callable[..., str]
+"""``sign(subject, **signals)`` returns a header Shop-Signals."""
 
-    def __init__(self, url: str, mint: MintToken) -> None:
+
+class HttpDoor:
+    """The API over HTTP; each visitor has a token of its own, and signals that the shop has signed."""
+
+    def __init__(self, url: str, mint: MintToken, sign: SignSignals) -> None:
         self._mint = mint
-        self._tokens: dict[int, str] = {}
+        self._sign = sign
+        self._signed: dict[int, dict[str, str]] = {}
         self._signing = threading.Lock()
         limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE)
         # The environment's proxies are not for loopback addresses, and a rehearsal goes nowhere else.
         self._client = httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT, limits=limits, trust_env=False)
 
     def sign(self, visitors: Sequence[Visitor]) -> None:
-        """Sign all tokens, before anybody waits for them."""
+        """Sign for all of them, before anybody waits for it."""
         for visitor in visitors:
-            self._token(visitor)
+            self._headers(visitor)
 
     def send(
         self, visitor: Visitor, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Reply:
         """Send one request with the visitor's token."""
-        sent = {"Authorization": f"Bearer {self._token(visitor)}", **headers}
+        sent = {**self._headers(visitor), **headers}
         try:
             answer = self._client.request(method, path, headers=sent, json=body)
         except httpx.TransportError:
@@ -96,16 +101,20 @@ class HttpDoor:
         """Close all connections."""
         self._client.close()
 
-    def _token(self, visitor: Visitor) -> str:
+    def _headers(self, visitor: Visitor) -> dict[str, str]:
         with self._signing:
-            token = self._tokens.get(visitor.number)
-            if token is None:
-                token = self._tokens[visitor.number] = self._mint(visitor.account, "shopper", visitor.claims)
-        return token
+            headers = self._signed.get(visitor.number)
+            if headers is None:
+                headers = self._signed[visitor.number] = {
+                    "Authorization": f"Bearer {self._mint(visitor.account, 'shopper', visitor.claims)}",
+                    "Shop-Signals": self._sign(visitor.account, **visitor.signals),
+                }
+        return headers
 
 
 def rehearse_with_bots(
     stage: Stage,
+    sign: SignSignals,
     campaign_id: str,
     visitors: int,
     seed: int,
@@ -121,7 +130,7 @@ def rehearse_with_bots(
     if not declaration.get("protection"):
         raise RehearsalRefused(f"{campaign_id} declares no protection; there is nothing to compare")
     crowd = plan_visitors(visitors, seed, claims_of(declaration))
-    door = HttpDoor(stage.url, stage.open_mint())
+    door = HttpDoor(stage.url, stage.open_mint(), sign)
     try:
         on_stage("signing tokens", 0)
         door.sign(crowd)

@@ -71,13 +71,14 @@ def _rehearse_with_bots(target: Target, campaign_id: str, visitors: int, seed: i
         url = target.url()
         check_loopback(url)
         tables = open_tables(target)
-        find_local_stack()
+        signals = find_local_stack().shop_signals
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with target.operator() as operator, Progress(*columns, console=err) as progress:
             task = progress.add_task("setting up", total=None)
             stage = Stage(url, operator, open_local_mint, lambda played_id: run_audit(tables, played_id))
             comparison = rehearse_with_bots(
                 stage,
+                signals.sign,
                 campaign_id,
                 visitors,
                 seed,

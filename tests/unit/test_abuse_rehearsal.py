@@ -29,11 +29,11 @@ def test_bots_come_first_and_share_what_they_share() -> None:
     by_kind = {kind: [visitor for visitor in crowd if visitor.kind is kind] for kind in Kind}
     people = by_kind[Kind.HONEST]
     assert min(person.arrives_after for person in people) > 0.2
-    assert len({person.claims["device"] for person in people}) > len(people) * 2 // 3 - 1
-    assert len({person.claims["ip"] for person in people}) == -(-len(people) // HOUSEHOLD)
-    assert len({bot.claims["device"] for bot in by_kind[Kind.ONE_DEVICE]}) == 2
-    assert len({bot.claims["device"] for bot in by_kind[Kind.ONE_NETWORK]}) == 80
-    assert len({bot.claims["ip"].rpartition(".")[0] for bot in by_kind[Kind.ONE_NETWORK]}) == 2
+    assert len({person.signals["device"] for person in people}) > len(people) * 2 // 3 - 1
+    assert len({person.signals["ip"] for person in people}) == -(-len(people) // HOUSEHOLD)
+    assert len({bot.signals["device"] for bot in by_kind[Kind.ONE_DEVICE]}) == 2
+    assert len({bot.signals["device"] for bot in by_kind[Kind.ONE_NETWORK]}) == 80
+    assert len({bot.signals["ip"].rpartition(".")[0] for bot in by_kind[Kind.ONE_NETWORK]}) == 2
     replays = [bot for bot in by_kind[Kind.REPLAY] if bot.replays is not None]
     owners = {bot.number: bot for bot in by_kind[Kind.REPLAY] if bot.wants_ticket}
     assert replays

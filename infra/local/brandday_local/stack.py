@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from brandday_local import deploy, emulator, issuer, receiver
+from brandday_local import deploy, emulator, issuer, receiver, shop_signals
 from brandday_local.aws import Emulated
 from brandday_local.issuer import SigningKey, TokenIssuer
 from brandday_local.permissions import grant_by_other_names
@@ -36,6 +36,7 @@ EMAIL_SENDER = "brandday@example.com"
 
 LOCAL_PARAMETERS: Mapping[str, str] = {
     "JwtAudience": AUDIENCE,
+    "ShopSignalsSecret": shop_signals.SECRET,
     "WebOrigin": "*",  # whatever page somebody tries it with, on this machine
     "ProtectTables": "false",
     "Monitoring": "off",  # the emulator has neither nested stacks nor dashboards; cfn-lint and a test read them
@@ -66,6 +67,7 @@ class LocalStack:
     reward_table: str
     entry_table: str
     coupon_table: str
+    guard_table: str
     hold_queue_url: str
     hold_dead_letter_queue_url: str
     fulfilment_queue_url: str
@@ -98,6 +100,11 @@ class LocalStack:
     def token(self, subject: str, scope: str, **claims: object) -> str:
         """Return a token for a subject, with scopes ("shopper orders store operator", or some of them) and claims."""
         return self.tokens.mint(subject, scope, **claims)  # type: ignore[arg-type]  # lifetime_seconds is one of them
+
+    @property
+    def shop_signals(self) -> shop_signals.ShopSignals:
+        """What signs the shop's signals for it; keep it when signing many."""
+        return shop_signals.open_signals(self.aws)
 
     @classmethod
     def attach(cls, folder: Path | None = None) -> "LocalStack":
@@ -162,6 +169,7 @@ class LocalStack:
             grant_by_other_names(deployed, Emulated(endpoint_url))
         with step("Starting a partner that receives webhooks"):
             receiver_url = cls._start_receiver(endpoint_url, folder, cleanup, RECEIVER_PORT if well_known_ports else 0)
+        shop_signals.create_secret(Emulated(endpoint_url))
         stack = cls._describe(deployed, endpoint_url, issuer_url, receiver_url, service, folder)
         with step("Waiting for the API to answer"):
             wait_for(f"{stack.api_url}{HEALTH_PATH}", service, seconds=60)
@@ -198,6 +206,7 @@ class LocalStack:
             reward_table=outputs["RewardTableName"],
             entry_table=outputs["EntryTableName"],
             coupon_table=outputs["CouponTableName"],
+            guard_table=outputs["GuardTableName"],
             hold_queue_url=outputs["HoldQueueUrl"],
             hold_dead_letter_queue_url=outputs["HoldDeadLetterQueueUrl"],
             fulfilment_queue_url=outputs["FulfilmentQueueUrl"],
