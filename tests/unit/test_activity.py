@@ -181,7 +181,7 @@ def test_there_is_one_write_at_most_and_small_limits_are_counted_most_closely(mo
 
 @pytest.mark.parametrize("most", SETS)
 def test_counts_are_right_on_average(most: tuple[int, ...]) -> None:
-    requests = 20_000
+    requests = 8_000
     chosen = weights(most)
     counted: Counter[int] = Counter()
     for number in range(requests):
