@@ -14,6 +14,7 @@ from rich.text import Text
 from brandday.domain.currency import format_money
 from brandday.domain.money import Money
 from brandday_cli.coupon_terms_view import add_coupon_terms, coupon_table
+from brandday_cli.protection_view import protection_lines
 
 _STATE_STYLES = {
     "draft": "cyan",
@@ -80,6 +81,7 @@ def render_campaign(campaign: Mapping[str, Any], statistics: Mapping[str, Any]) 
         f"{local_time(campaign['starts_at'], zone)} to {local_time(campaign['ends_at'], zone)}  {zone}",
     )
     facts.add_row("open to", _audience(document))
+    facts.add_row("protected", "\n".join(protection_lines(document.get("protection"))))
     _ADD_TERMS[mechanic](facts, document)
     _add_fulfilment(facts, document["fulfilment"], sells_orders=mechanic == "flash_sale")
     facts.add_row("version", _version(campaign))
