@@ -33,7 +33,10 @@ GUESSES_PER_ACCOUNT = 40
 DEVICES_OF_FARM = 2
 NETWORKS_OF_FARM = 2
 HOUSEHOLD = 3
-"""People behind one address; the first two of each share a tablet."""
+"""People behind one address; in every third household two of them share a tablet."""
+
+CAFE = 0.05
+"""Of the people, how many sit in one café, behind one address."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,9 @@ def _visitor(
     match kind:
         case Kind.HONEST:
             household, person = divmod(at, HOUSEHOLD)
-            address, home = _address(20, household), f"home-{seed}-h{household}"
-            device = f"tablet-{seed}-{household}" if person < 2 else device
+            in_cafe = at % round(1 / CAFE) == 0
+            address, home = _address(20, 0 if in_cafe else 1 + household), f"home-{seed}-h{household}"
+            device = f"tablet-{seed}-{household}" if person < 2 and household % 3 == 0 else device
         case Kind.NO_TICKET:
             pass
         case Kind.REPLAY:

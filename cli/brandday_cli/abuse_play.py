@@ -4,8 +4,6 @@ A visitor knows nothing but the HTTP API. People do what the shop's page does: s
 a ticket, come when it is open, try again when they are told to. Bots do what pays.
 """
 
-import base64
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -96,28 +94,15 @@ def play_visitors(
     return results
 
 
-def solve(challenge: Mapping[str, Any]) -> str:
+def solve(posed: Mapping[str, Any]) -> str:
     """Return the solution of a challenge as the widget sends it."""
-    from altcha.v1 import Challenge, solve_challenge  # only rehearsals with challenges solve any
+    from altcha import Challenge, Payload, solve_challenge  # only rehearsals with challenges solve any
 
-    posed = Challenge(
-        algorithm=challenge["algorithm"],
-        challenge=challenge["challenge"],
-        max_number=challenge["maxnumber"],
-        salt=challenge["salt"],
-        signature=challenge["signature"],
-    )
-    found = solve_challenge(posed)
-    if found is None:
-        raise ValueError("the challenge has no solution")
-    payload = {
-        "algorithm": posed.algorithm,
-        "challenge": posed.challenge,
-        "number": found.number,
-        "salt": posed.salt,
-        "signature": posed.signature,
-    }
-    return base64.b64encode(json.dumps(payload).encode()).decode()
+    challenge = Challenge.from_dict(dict(posed))
+    solution = solve_challenge(challenge)
+    if solution is None:
+        raise ValueError("the challenge was not solved in time")
+    return Payload(challenge, solution).to_base64()
 
 
 def _get_ticket(door: Door, played: Played, result: Result) -> str:
