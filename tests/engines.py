@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import boto3
@@ -25,8 +27,18 @@ class Engine:
     def client(self) -> "DynamoDBClient":
         """A client that never repeats a call by itself, like those of the product."""
         config = Config(retries={"total_max_attempts": 1, "mode": "standard"})
-        session = boto3.Session("testing", "testing", region_name="us-east-1")
-        return session.client("dynamodb", endpoint_url=self.endpoint_url, config=config)
+        with _MAKING:
+            return _session(self.endpoint_url).client("dynamodb", endpoint_url=self.endpoint_url, config=config)
+
+
+_MAKING = Lock()
+"""Sessions are not made for several threads; what they make is."""
+
+
+@cache
+def _session(_: str | None) -> boto3.Session:
+    """One for all clients of an engine: it has read what DynamoDB is, which takes longer than most tests."""
+    return boto3.Session("testing", "testing", region_name="us-east-1")
 
 
 @dataclass(frozen=True)
