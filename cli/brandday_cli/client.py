@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from brandday.config.parts import CAMPAIGN_ID
+from brandday.domain.refusal_case import read_reference
 from brandday.domain.reward_id import parse_reward_id
 from brandday_cli.failures import CommandFailed, ExitCode
 
@@ -41,6 +42,8 @@ _ADVICE = {
     "coupons_exceeded": "See what there is with `brandday coupons usage ID`.",
     "coupon_job_conflict": "Choose another name with --job; the same one only goes on with the same file and number.",
     "queue_not_found": "The queues are holds, fulfilments and stream.",
+    "case_not_found": "Look at its letters again; a case is kept for a while after its campaign, then forgotten.",
+    "listing_not_found": "See what is listed with `brandday risk lists`.",
     "internal_error": "Run the same command again; if it keeps failing, look for the request id in the logs.",
 }
 
@@ -267,6 +270,48 @@ class AdminClient:
         ]
         return results
 
+    def risk_report(self, campaign_id: str) -> dict[str, Any]:
+        """What a campaign's gate has refused, or would have, counted."""
+        return self._call("GET", _path(campaign_id, "risk"))
+
+    def case(self, reference: str) -> dict[str, Any]:
+        """One refusal, explained."""
+        return self._call("GET", _case_path(reference))
+
+    def allow_case(self, reference: str, days: int, reason: str) -> dict[str, Any]:
+        """Lift a refusal; `changed` is False if that was done before."""
+        return self._call("POST", _case_path(reference, "allow"), json={"days": days, "reason": reason})
+
+    def put_listings(self, listings: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+        """Put something on the lists, 100 at most; what became of each."""
+        rows: list[dict[str, Any]] = self._call("POST", "v1/admin/listings", json={"listings": list(listings)})[
+            "listings"
+        ]
+        return rows
+
+    def remove_listing(self, said: Mapping[str, str]) -> dict[str, Any]:
+        """Take something (kind, and value or mark) off its list."""
+        listing: dict[str, Any] = self._call("POST", "v1/admin/listings/remove", json=said)["listing"]
+        return listing
+
+    def listings(self, kind: str | None, listed: str | None) -> Iterator[dict[str, Any]]:
+        """All that is listed, page by page as it is asked for."""
+        query = {name: text for name, text in (("kind", kind), ("list", listed)) if text}
+        yield from self._in_pages("v1/admin/listings", "listings", query)
+
+    def listing_history(self) -> Iterator[dict[str, Any]]:
+        """What was done to the lists, the latest act first, page by page as it is asked for."""
+        yield from self._in_pages("v1/admin/listings/history", "entries", {})
+
+    def _in_pages(self, path: str, name: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            page = self._call("GET", path, query={**query, "limit": "100"} | ({"after": after} if after else {}))
+            yield from page[name]
+            after = page["next"]
+            if after is None:
+                return
+
     def _call(
         self,
         method: str,
@@ -346,6 +391,18 @@ def _reward_path(reward_id: str, *rest: str) -> str:
             advice=_ADVICE["reward_not_found"],
         )
     return "/".join(["v1/admin/fulfilments", reward_id, *rest])
+
+
+def _case_path(reference: str, *rest: str) -> str:
+    try:
+        read = read_reference(reference)
+    except ValueError:
+        raise CommandFailed(
+            f"{reference!r} cannot be a reference",
+            exit_code=ExitCode.REFUSED,
+            advice="A reference has ten letters and digits, like 7Q2MX0KD93; hyphens and small letters do not matter.",
+        ) from None
+    return "/".join(["v1/admin/cases", read, *rest])
 
 
 def _check_campaign_id(campaign_id: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from brandday_cli import apply as applying
-from brandday_cli import coupons, views
+from brandday_cli import coupons, risk, views
 from brandday_cli.audit import audit
 from brandday_cli.console import ask, done, out, print_failure, print_json
 from brandday_cli.failures import CommandFailed
@@ -199,6 +199,7 @@ app.command()(fulfilment)
 app.command()(approve)
 app.command()(redrive)
 app.add_typer(coupons.app, name="coupons")
+app.add_typer(risk.app, name="risk")
 
 
 @app.command()
