@@ -1,5 +1,6 @@
 """A protection that cannot work is refused, with the field and the way out; one that can is kept as declared."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from brandday.domain.risk_rules.phone_range import PhoneRange
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import changes_between
 from brandday_cli.campaign_yaml import FileRefused, read_campaign_file
-from tests.fakes.coupon_declarations import taken
+from tests.fakes.coupon_declarations import imported, shared, taken
+from tests.fakes.coupon_declarations import made as made_by_operators
 from tests.fakes.declarations import declared, document
 from tests.fakes.lottery_declarations import draw, instant
 
@@ -185,6 +187,12 @@ def test_what_cannot_work_is_refused_once_with_field_and_advice(wrong: dict[str,
     said = problems(wrong)
     assert len(said) == 1
     assert said[0].startswith(expected)
+
+
+@pytest.mark.parametrize("made", [shared, made_by_operators, imported])
+def test_coupons_that_nobody_takes_have_no_gate(made: Callable[..., dict[str, Any]]) -> None:
+    (said,) = problems(made(protection={"limits": [LIMIT]}))
+    assert said.startswith("protection: has no place where shoppers do not take coupons themselves")
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

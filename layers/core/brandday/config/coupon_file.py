@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from brandday.config.benefit_part import BENEFITS, AnyBenefit, declare_benefit
 from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, Channel, Tags, in_local_times
@@ -25,6 +25,13 @@ MAX_PREFIX = 16
 MAX_DAYS = 730
 CODE = r"^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,38}[A-Za-z0-9])?$"
 ADVICE = {CODE: "letters and digits, in groups if you like: DOUBLE-11"}
+
+_NOBODY_TAKES = Problem(
+    ("protection",),
+    "nobody_takes",
+    "has no place where shoppers do not take coupons themselves: there is no gate to stand at; remove it, or let shoppers "
+    "take unique codes",
+)
 
 
 class ScopePart(Part):
@@ -264,6 +271,14 @@ class CouponFile(CampaignFile):
         if refused is not None:
             raise refused
         return fulfilment
+
+    @model_validator(mode="after")
+    def _guards_what_is_taken(self) -> "CouponFile":
+        if self.protection is not None and self.issued_by is not IssuedBy.SHOPPERS:
+            refused = refuse_all([_NOBODY_TAKES], self)
+            if refused is not None:
+                raise refused
+        return self
 
     def to_document(self) -> dict[str, Any]:
         """The declaration in its normal form: what all campaigns have, and the coupon's terms."""
