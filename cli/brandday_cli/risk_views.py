@@ -1,7 +1,7 @@
 """How refusals and lists look on a terminal. Pure: the API's answers in, pictures out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -83,7 +83,7 @@ def render_listings(listings: Sequence[Mapping[str, Any]], *, more: bool) -> Ren
             Text(one["list"], LIST_STYLES[one["list"]]),
             one["kind"],
             one["mark"],
-            _time(one["until"]),
+            _end(one["until"]),
             one["who"],
             _time(one["at"]),
             Text(one["reason"], "italic"),
@@ -194,7 +194,7 @@ def _change(change: Mapping[str, Any]) -> Text:
 
 
 def _listing(listing: Mapping[str, Any]) -> Text:
-    said = Text.assemble((listing["list"], LIST_STYLES[listing["list"]]), f" until {_time(listing['until'])}")
+    said = Text.assemble((listing["list"], LIST_STYLES[listing["list"]]), f" until {_end(listing['until'])}")
     return said.append(f" ({listing['reason']})", style="italic") if listing["reason"] else said
 
 
@@ -227,9 +227,15 @@ def _number(value: int | None) -> str:
 
 
 def _time(moment: str) -> str:
-    """A moment in UTC, as short as it can be said."""
+    """A moment in UTC."""
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
+
+
+def _end(moment: str) -> str:
+    """A moment at which something ends: what ends at midnight ends with the day before."""
     at = datetime.fromisoformat(moment)
-    return f"{at:%Y-%m-%d}" if at.hour == at.minute == at.second == 0 else f"{at:%Y-%m-%d %H:%M}"
+    is_midnight = at.hour == at.minute == at.second == 0
+    return f"{at - timedelta(days=1):%Y-%m-%d} 24:00" if is_midnight else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _words(name: str) -> str:

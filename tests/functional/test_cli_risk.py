@@ -171,6 +171,7 @@ def test_a_value_is_blocked_and_unblocked_and_not_shown(shell: Shell) -> None:
     assert mark is not None
     assert mark in shown
     assert "a farm" in shown
+    assert "2026-12-24 24:00" in shown
     assert "is not on the block list any more" in shell.ok("unblock", "phone", f"mark:{mark}")
     assert "Nothing is listed." in shell.ok("lists")
     assert "off the list" in shell.ok("history")
