@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.fakes.declarations import FULFILMENT, document
 from tests.functional.rehearsal_stub import StubShop, open_mint, serve
 
 PROMISES = ("oversold", "lost", "duplicates", "wrong_sold_out", "errors_5xx")
+FAULTS = dict(zip(("oversells", "forgets", "repeats", "lies", "fails"), PROMISES, strict=True))
 
 
 class Quiet:
@@ -46,6 +49,33 @@ class Quiet:
 
     def on_pause(self) -> None:
         pass
+
+
+class Together:
+    """Rehearsals that are played at the same time: most of one is waiting for doors to open."""
+
+    AT_ONCE = 4
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(self.AT_ONCE)
+        self.shops = {fault: StubShop(fault) for fault in ("stumbles", *FAULTS, "refuses", "")}
+        self.audience = Quiet()  # of the honest shop
+        scripts: dict[str, dict[str, Any]] = {
+            "refuses": {"shoppers": 2, "processes": 1},
+            "": {"shoppers": 5, "processes": 2, "audience": self.audience},
+        }
+        self.verdicts = {
+            fault: self.pool.submit(play, shop, **scripts.get(fault, {"processes": 1}))
+            for fault, shop in self.shops.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def together() -> Iterator[Together]:
+    """Every fault's rehearsal, and a small one of an honest shop."""
+    started = Together()
+    with started.pool:
+        yield started
 
 
 def play(shop: StubShop, audience: Quiet | None = None, **script: Any) -> Verdict:
@@ -86,16 +116,16 @@ def test_an_honest_shop_keeps_every_promise_under_a_mixed_crowd() -> None:
     ]
 
 
-def test_the_copy_is_ended_and_the_campaign_itself_left_alone() -> None:
-    shop = StubShop()
-    play(shop, shoppers=5, processes=1)
+def test_the_copy_is_ended_and_the_campaign_itself_left_alone(together: Together) -> None:
+    shop = together.shops[""]
+    together.verdicts[""].result()
     assert shop.published == shop.ended
     assert shop.published[0].startswith("brand-day-rehearsal-")
 
 
-def test_the_crowd_warms_the_backend_up_first_and_counts_none_of_it() -> None:
-    shop, audience = StubShop(), Quiet()
-    verdict = play(shop, audience, shoppers=5, processes=2)
+def test_the_crowd_warms_the_backend_up_first_and_counts_none_of_it(together: Together) -> None:
+    shop, audience = together.shops[""], together.audience
+    verdict = together.verdicts[""].result()
     assert [stage.partition(" on ")[0] for stage in audience.stages] == [
         "signing tokens",
         "warming up (not counted)",
@@ -112,24 +142,15 @@ def test_what_the_warm_up_reads_could_be_a_reservation() -> None:
     assert parse_reservation_id(PATH.rpartition("/")[2]) is not None
 
 
-def test_an_honest_refusal_for_overload_is_retried_and_no_error() -> None:
-    verdict = play(StubShop("stumbles"), processes=1)
+def test_an_honest_refusal_for_overload_is_retried_and_no_error(together: Together) -> None:
+    verdict = together.verdicts["stumbles"].result()
     assert verdict.responses["temporarily_overloaded"] > 0
     assert verdict.kept, verdict
 
 
-@pytest.mark.parametrize(
-    ("fault", "promise"),
-    [
-        ("oversells", "oversold"),
-        ("forgets", "lost"),
-        ("repeats", "duplicates"),
-        ("lies", "wrong_sold_out"),
-        ("fails", "errors_5xx"),
-    ],
-)
-def test_a_shop_with_a_fault_breaks_that_promise(fault: str, promise: str) -> None:
-    verdict = play(StubShop(fault), processes=1)
+@pytest.mark.parametrize(("fault", "promise"), FAULTS.items())
+def test_a_shop_with_a_fault_breaks_that_promise(fault: str, promise: str, together: Together) -> None:
+    verdict = together.verdicts[fault].result()
     assert not verdict.kept
     assert getattr(verdict, promise) > 0, verdict
 
@@ -157,9 +178,9 @@ def test_a_rehearsal_is_played_on_this_machine_only(url: str) -> None:
         rehearse_campaign(Stage(url, shop, open_mint, shop.findings), "brand-day", Script(), Quiet())
 
 
-def test_a_rehearsal_in_which_nobody_gets_through_proves_nothing() -> None:
+def test_a_rehearsal_in_which_nobody_gets_through_proves_nothing(together: Together) -> None:
     with pytest.raises(RehearsalRefused, match="no shopper got through"):
-        play(StubShop("refuses"), shoppers=2, processes=1)
+        together.verdicts["refuses"].result()
 
 
 def test_a_campaign_that_opens_in_the_far_future_is_not_rehearsed_live() -> None:
