@@ -150,9 +150,10 @@ class ClaimUnits:
         visitor.check_pass(request.name, request.tag)
         request = replace(request, passed_at=visitor.admitted.passed_at)
         protocol = visitor.claim(_claim(live, request), request.name, request.home, request.now, memory)
-        outcome: ClaimOutcome | Exception = visitor.judged(
-            drive(protocol, self._stock, live.campaign.id, memory), request.name, request.quantity
-        )
+        limited = drive(protocol, self._stock, live.campaign.id, memory)
+        if visitor.is_exempt_from(limited):
+            limited = drive(_claim(live, request), self._stock, live.campaign.id, memory)
+        outcome: ClaimOutcome | Exception = visitor.judged(limited, request.name, request.quantity)
         if isinstance(outcome, Exception):
             return self._replay_or_raise(live, request, outcome)
         return self._answer(live, request, outcome)

@@ -94,14 +94,14 @@ class EnterLottery:
         def before_write() -> None:
             self._present(lottery.campaign.id, Ask(entering=True), shopper)
 
-        protocol = visitor.enter(
-            enter(_newcomer(lottery, shopper), tag, visitor.admitted.passed_at),
-            name,
-            lottery.state.frozen,
-            self._now(),
-            before_write,
-        )
-        outcome: EnterOutcome | Exception = visitor.judged(self._drive(lottery, protocol, name, shopper), name)
+        def unlimited() -> EntryProtocol[EnterOutcome]:
+            return enter(_newcomer(lottery, shopper), tag, visitor.admitted.passed_at)
+
+        protocol = visitor.enter(unlimited(), name, lottery.state.frozen, self._now(), before_write)
+        limited = self._drive(lottery, protocol, name, shopper)
+        if visitor.is_exempt_from(limited):
+            limited = self._drive(lottery, unlimited(), name, shopper)
+        outcome: EnterOutcome | Exception = visitor.judged(limited, name)
         if isinstance(outcome, Exception):
             return self._replay_or_raise(lottery, name, tag, shopper, outcome)
         return self._answer(lottery, outcome)

@@ -89,6 +89,10 @@ class Guard:
         live, protection = visitor.live, visitor.protection
         return self._gate.limit_reached(live, protection, visitor.shopper, visitor.visit, stands.wanted.limit)
 
+    def is_exempt(self, visitor: "Visitor") -> bool:
+        """Whether an operator has exempted a visitor from limits; asked only where one stands in the way."""
+        return self._gate is not None and self._gate.is_exempt(visitor.live, visitor.shopper, visitor.visit)
+
     def is_used(self, campaign_id: str, name: str, tag: str, passed_at: int | None) -> bool:
         """Whether this environment knows of a claim of another request that the pass was used for."""
         met = self._used.get((campaign_id, name))
@@ -193,6 +197,10 @@ class Visitor:
             return protocol
         keeping = self.guard.keeping(self, name, now)
         return self.guard.perform(enter_within_limits(protocol, keeping), self.live, _Before(before_write), frozen)
+
+    def is_exempt_from(self, outcome: object) -> bool:
+        """Whether what a protocol came to is a limit that does not count for this visitor."""
+        return isinstance(outcome, LimitStands) and self.guard.is_exempt(self)
 
     def judged[Outcome](self, outcome: Outcome | LimitStands, name: str, quantity: int = 1) -> Outcome | Exception:
         """Return what a protocol came to, or the refusal of a win that a limit stands against: it is for the caller to
