@@ -25,8 +25,10 @@ from brandday.domain.reservation import Outcome, Reservation
 from brandday.domain.shard import CONFIRMED, Refused, Shard, ShardWrite, Written, is_restock_mark
 from brandday.domain.stock import Terms
 from brandday.domain.summary import Tally
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.browse_campaigns import BrowseCampaigns
 from brandday.usecases.expire_holds import ExpireHolds
+from brandday.usecases.guard_ports import Gate
 from brandday.usecases.keep_summary import KeepSummary
 from brandday.usecases.live_campaigns import LiveCampaigns, read_summary, terms_of
 from brandday.usecases.manage_reservation import ManageReservation
@@ -39,6 +41,7 @@ from tests.fakes.destinations import all_reachable
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_queue import MemoryQueue
 from tests.fakes.memory_stock import MemoryStock
+from tests.fakes.memory_tallies import MemoryTallies
 from tests.fakes.tap import Tap, tapped
 
 SALE = "brand-day-2026-07"
@@ -112,18 +115,29 @@ class Environment:
     browse: BrowseCampaigns
 
     def reserve(
-        self, shopper: str | Shopper, name: str = "HERO", quantity: int = 1, key: str = "key-1", campaign: str = SALE
+        self,
+        shopper: str | Shopper,
+        name: str = "HERO",
+        quantity: int = 1,
+        key: str = "key-1",
+        campaign: str = SALE,
+        visit: Visit = NO_VISIT,
     ) -> Outcome:
         """Claim units for a shopper of the web channel, or for the one given."""
         who = web_shopper(shopper) if isinstance(shopper, str) else shopper
-        return self.reserve_units(who, campaign, name, quantity, key)
+        return self.reserve_units(who, campaign, name, quantity, key, visit)
 
     def refused(
-        self, shopper: str | Shopper, name: str = "HERO", quantity: int = 1, key: str = "key-1"
+        self,
+        shopper: str | Shopper,
+        name: str = "HERO",
+        quantity: int = 1,
+        key: str = "key-1",
+        visit: Visit = NO_VISIT,
     ) -> BrandDayError:
         """Claim units in vain; return the refusal."""
         try:
-            outcome = self.reserve(shopper, name, quantity, key)
+            outcome = self.reserve(shopper, name, quantity, key, visit=visit)
         except BrandDayError as refusal:
             return refusal
         raise AssertionError(f"was not refused: {outcome}")
@@ -155,6 +169,8 @@ class Backend:
         self.summaries = MemorySummaries()
         self.campaigns = MemoryCampaigns(self.summaries)
         self.queue = MemoryQueue()
+        self.gate: Gate | None = None
+        self.tallies = MemoryTallies(self.stock)
         self.put(campaign or sale())
 
     # --- the campaign ---
@@ -200,7 +216,7 @@ class Backend:
         live = LiveCampaigns(campaigns, self.clock)
         return Environment(
             live,
-            ReserveUnits(live, stock, self.clock),
+            ReserveUnits(live, stock, self.clock, self.gate, tapped(self.tallies, "tallies", self.tap)),
             ManageReservation(live, stock, self.clock),
             BrowseCampaigns(live, campaigns, self.clock),
         )
