@@ -9,11 +9,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
+import altcha
 import boto3
+import jwt
 import pytest
 from moto import mock_aws
 from ruamel.yaml import YAML
@@ -23,11 +25,15 @@ from brandday import bootstrap
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.entry_table import EntryTable, decode_entrant
 from brandday.adapters.fulfilment_queue import dispatch_body
+from brandday.adapters.guard_table import GuardTable
 from brandday.adapters.keys import CAMPAIGN_COPIES, campaign_key
 from brandday.adapters.reward_table import decode_reward
 from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.entrant import Entrant, Fate, Try
 from brandday.domain.qr_content import write_content
+from brandday.domain.refusal_case import Case
+from brandday.domain.risk import Mode
+from brandday.domain.signals import SignalKind
 from brandday.domain.webhook_signature import sign
 from brandday.usecases.reward_ports import Dispatch
 from brandday_local.ports import LOOPBACK, free_port
@@ -53,7 +59,16 @@ TABLES = {
     "RewardTable": "REWARD_TABLE",
     "EntryTable": "ENTRY_TABLE",
     "CouponTable": "COUPON_TABLE",
+    "GuardTable": "GUARD_TABLE",
 }
+GUARDED = "guarded"
+"""What the ids of protected campaigns begin with: one of each mechanic, and one with tickets."""
+
+SIGNS = {"ShopSignalsSecret": "brandday/shop", "EdgeSecret": "brandday/edge"}
+"""The secrets that parameters name."""
+
+SHOP_SECRET = "s" * 32
+
 LUCK = "luck"
 """An instant win with four gifts, which come back when nobody claims them, and points until they run out."""
 
@@ -103,6 +118,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         boto3.client("sqs").create_queue(QueueName=PARTNER_QUEUE)
         monkeypatch.setenv("ADDRESS_KEY_ID", boto3.client("kms").create_key()["KeyMetadata"]["Arn"])
         boto3.client("secretsmanager").create_secret(Name="brandday/partner", SecretString=SECRET)
+        for name in ("MarkSecret", "PassSecret"):
+            boto3.client("secretsmanager").create_secret(Name=name, SecretString=name * 4)
+            monkeypatch.setenv(name.replace("Secret", "_Secret").upper(), name)
+        for secret, variable in (
+            (SIGNS["ShopSignalsSecret"], "SHOP_SIGNALS_SECRET"),
+            (SIGNS["EdgeSecret"], "EDGE_SECRET"),
+        ):
+            boto3.client("secretsmanager").create_secret(Name=secret, SecretString=SHOP_SECRET)
+            monkeypatch.setenv(variable, secret)
         boto3.client("ses").verify_email_identity(EmailAddress="shop@example.com")
         monkeypatch.setenv("EMAIL_SENDER", "shop@example.com")
         monkeypatch.setenv("PRIVATE_DESTINATIONS", "allow")
@@ -128,6 +152,16 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("AdminFunction", _operate)
     play("ReservationsFunction", _shop)
     play("CampaignsFunction", _browse)
+    play("AdminFunction", _publish_guarded)
+    play("TicketsFunction", _get_tickets)
+    for mechanic, function, build in (
+        ("flash_sale", "ReservationsFunction", bootstrap.reservations),
+        ("coupon", "CouponsFunction", bootstrap.coupons),
+        ("lottery", "EntriesFunction", bootstrap.entries),
+    ):
+        solution = _solution(f"{GUARDED}-{mechanic}".replace("_", "-"), "guest-0")
+        play(function, partial(_pass_the_gate, build, mechanic, solution))
+    play("RiskFunction", _judge)
     play("StockProjectorFunction", _project)
     play("HoldExpiryFunction", _expire)
     play("StockSweeperFunction", _sweep)
@@ -163,7 +197,8 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     play("DrawsFunction", _show)
     play("AdminFunction", _look_at_draws)
 
-    assert used == {function: _allowed(function) for function in used}
+    assert {name: calls - _allowed(name) for name, calls in used.items() if not calls <= _allowed(name)} == {}
+    assert {name: _allowed(name) - calls for name, calls in used.items() if not calls >= _allowed(name)} == {}
     assert used.keys() == {name for name, body in _resources().items() if body["Type"] == "AWS::Serverless::Function"}
 
 
@@ -215,6 +250,28 @@ def _operate() -> None:
     assert _ask(admin, "POST", f"{act}/restocks", restock)["statusCode"] == 200
     for page in ("/v1/admin/campaigns", act, f"{act}/history", f"{act}/statistics"):
         assert _ask(admin, "GET", page)["statusCode"] == 200
+
+
+def _judge() -> None:
+    marks = {SignalKind.SHOPPER: "annAnnAnnAnnAnnA"}
+    now = int(time.time() * 1000)
+    case = Case("7Q2MX0KD93", CAMPAIGN, now, Mode.ENFORCE, "not_admitted", 80, ("farm",), marks, now + 1_000_000)
+    GuardTable(_unnoted("dynamodb"), "GuardTable").save(case)
+    risk = bootstrap.risk()
+    one = f"/v1/admin/cases/{case.reference}"
+    listed = {"kind": "email", "value": "farm@example.com"}
+    steps: tuple[tuple[str, str, Any], ...] = (
+        ("GET", f"/v1/admin/campaigns/{CAMPAIGN}/risk", None),
+        ("GET", one, None),
+        ("POST", f"{one}/allow", {}),
+        ("POST", "/v1/admin/listings", {"listings": [{"list": "block", **listed}]}),
+        ("GET", "/v1/admin/listings", None),
+        ("POST", "/v1/admin/listings/remove", listed),
+        ("GET", "/v1/admin/listings/history", None),
+    )
+    for method, path, body in steps:
+        answer = _ask(risk, method, path, body)
+        assert answer["statusCode"] == 200, answer
 
 
 def _shop() -> None:
@@ -484,6 +541,126 @@ def _look_at_coupons() -> None:
     disabled = _ask(admin, "POST", f"{stored}/disable", {"codes": codes})
     assert disabled["statusCode"] == 200, disabled
     assert _ask(admin, "GET", f"/v1/admin/campaigns/{MADE}/statistics")["statusCode"] == 200
+
+
+def _publish_guarded() -> None:
+    admin = bootstrap.admin()
+    now, money = time.time(), {"amount": 100, "currency": "CNY"}
+    sku = {"sku": "HERO", "title": {"en": "Hero"}, "list_price": money, "sale_price": money, "stock": 30}
+    of_mechanic: dict[str, dict[str, Any]] = {
+        "flash_sale": {
+            "skus": [sku | {"units_per_shopper": 1}],
+            "limit_per_shopper": 1,
+            "hold_seconds": 30,
+            "extend_seconds": 30,
+            "late_payment": "reject",
+        },
+        "coupon": {
+            "currency": "CNY",
+            "quantity": 30,
+            "benefit": {"kind": "amount_off", "amount": money},
+            "code_kind": "unique",
+            "issued_by": "shoppers",
+        },
+        "lottery": {
+            "entries": {"per_day": 1, "per_campaign": 1, "earned": 1},
+            "compliance": COMPLIANCE,
+            "fulfilment": {
+                "claim_until": "2099-02-01T00:00:00Z",
+                "by_kind": {"digital": {"connector": "email", "to": "prizes@example.com"}},
+            },
+            "mode": "instant",
+            "prizes": [
+                {
+                    "prize": "POINTS",
+                    "title": {"en": "Points"},
+                    "stock": 60,
+                    "reward": {"kind": "digital"},
+                    "odds": "1/2",
+                }
+            ],
+        },
+    }
+    limits = [
+        {"name": "tries", "by": "shopper", "counts": "attempts", "most": 1, "window": {"hours": 1, "kind": "sliding"}},
+        {"name": "one-per-network", "by": "network", "counts": "wins", "most": 1},
+    ]
+    challenge = {"kind": "altcha", "ask": "always", "difficulty": 100, "valid_seconds": 300, "wait_seconds": 30}
+    ticket = {"opens_before_seconds": 60, "valid_seconds": 300}
+    rule = {"rule": "new_account", "weight": 1, "younger_than_hours": 1}
+    risk = {"mode": "enforce", "refuse_at": 1, "rules": [rule]}
+    for mechanic, terms in [*of_mechanic.items(), ("flash_sale", of_mechanic["flash_sale"])]:
+        with_ticket = mechanic == "flash_sale" and _published(admin, f"{GUARDED}-flash-sale")
+        document = {
+            "id": f"{GUARDED}-{'ticket' if with_ticket else mechanic.replace('_', '-')}",
+            "title": {"en": "Guarded"},
+            "mechanic": mechanic,
+            "time_zone": "UTC",
+            "starts_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 60)),
+            "ends_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 86_400)),
+            "channels": ["web"],
+            **terms,
+            "protection": {"limits": limits}
+            | ({"ticket": ticket, "risk": risk} if with_ticket else {"challenge": challenge}),
+        }
+        act = f"/v1/admin/campaigns/{document['id']}"
+        applied = _ask(admin, "PUT", act, document)
+        assert applied["statusCode"] == 200, applied
+        assert _ask(admin, "POST", f"{act}/publish", {})["statusCode"] == 200
+
+
+def _published(admin: Handler, campaign: str) -> bool:
+    return _ask(admin, "GET", f"/v1/admin/campaigns/{campaign}")["statusCode"] == 200
+
+
+def _get_tickets() -> None:
+    tickets = bootstrap.tickets()
+    path = f"/v1/campaigns/{GUARDED}-ticket/tickets"
+    assert _visit(tickets, "POST", path, "guest-0")["statusCode"] == 201
+    refused = _visit(tickets, "POST", path, "guest-1", account_created_at=int(time.time()))
+    assert json.loads(refused["body"])["code"] == "not_admitted", refused
+    assert _visit(tickets, "GET", f"/v1/campaigns/{GUARDED}-coupon/challenge", "guest-0")["statusCode"] == 200
+
+
+def _pass_the_gate(build: Callable[[], Handler], mechanic: str, solution: str) -> None:
+    handler = build()
+    campaign = f"{GUARDED}-{mechanic.replace('_', '-')}"
+    path = {"flash_sale": "reservations", "coupon": "coupons", "lottery": "entries"}[mechanic]
+    body = {"sku": "HERO", "quantity": 1} if mechanic == "flash_sale" else None
+    taken = _visit(handler, "POST", f"/v1/campaigns/{campaign}/{path}", "guest-0", body, solution=solution)
+    assert taken["statusCode"] == 201, taken
+    vouched = _visit(handler, "POST", f"/v1/campaigns/{campaign}/{path}", "guest-1", body, vouched=True)
+    assert (vouched["statusCode"], json.loads(vouched["body"])["code"]) == (409, "limit_reached"), vouched
+
+
+def _solution(campaign: str, shopper: str) -> str:
+    """What ALTCHA's widget would find."""
+    posed = json.loads(_visit(bootstrap.tickets(), "GET", f"/v1/campaigns/{campaign}/challenge", shopper)["body"])
+    challenge = altcha.Challenge.from_dict(posed)
+    solution = altcha.solve_challenge(challenge, timeout=20)
+    assert solution is not None
+    return altcha.Payload(challenge, solution).to_base64()
+
+
+def _visit(
+    handler: Handler,
+    method: str,
+    path: str,
+    shopper: str,
+    body: object = None,
+    *,
+    solution: str = "",
+    **signals: Any,
+) -> dict[str, Any]:
+    """A request by the edge, with what the shop has signed."""
+    signed = {"sub": shopper, "aud": "brandday-signals", "exp": time.time() + 60, **signals}
+    headers = {
+        "edge-secret": SHOP_SECRET,
+        "viewer-address": "198.51.100.7",
+        "shop-signals": jwt.encode(signed, SHOP_SECRET, "HS256"),
+        "challenge-solution": solution,
+    }
+    return _ask(handler, method, path, body, subject=shopper, scope="shopper", headers=headers)
 
 
 def _pick() -> None:
@@ -819,11 +996,12 @@ def _ask(
     query: dict[str, str] | None = None,
     key: str = "a key",
     claims: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     event = http_event(
         "reserve_units",
         body=body,
-        headers={"idempotency-key": key},
+        headers={"idempotency-key": key, **(headers or {})},
         claims={"sub": subject, "scope": scope, **(claims or {})},
         path={"campaign_id": CAMPAIGN},
     )
@@ -858,8 +1036,10 @@ def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
         case "kms", _:
             return {(f"kms:{api}", "AddressKey")}
         case "secretsmanager", _:
-            assert params["SecretId"].startswith("brandday/")
-            return {(f"secretsmanager:{api}", SECRETS)}
+            name = params["SecretId"]
+            of_parameter = {secret: parameter for parameter, secret in SIGNS.items()}
+            assert name.startswith("brandday/") or name in ("MarkSecret", "PassSecret")
+            return {(f"secretsmanager:{api}", of_parameter.get(name, SECRETS if "/" in name else name))}
         case "sesv2", _:
             return {(f"ses:{api}", SENDER)}
         case _:
@@ -890,6 +1070,9 @@ def _name(resource: Any) -> str:
         return SENDER
     if text.endswith(":secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:brandday/*"):
         return SECRETS
+    for parameter in SIGNS:
+        if text.endswith(f":secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{{parameter}}}-??????"):
+            return parameter
     return text.replace("${", "").replace("}", "").replace(".Arn", "")
 
 
