@@ -185,7 +185,7 @@ def _played_here(protection: Mapping[str, Any], opens_in: int) -> dict[str, Any]
     """Return a protection whose counts are a rehearsal's own, with a desk that is open from now on, and with challenges
     that hundreds of visitors can solve on one machine: what they cost a farm is not what is rehearsed.
     """
-    played = {**protection, "brand_day": None}
+    played = {**protection, "brand_day": f"rehearsal-{secrets.token_hex(4)}"}
     if protection.get("ticket"):
         played["ticket"] = {"opens_before_seconds": opens_in + 60, "valid_seconds": 600}
     if protection.get("challenge"):
