@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from brandday.domain.campaign import Campaign
-from brandday.domain.errors import CampaignChangeRefused
+from brandday.domain.errors import CampaignChangeRefused, ValidationFailed
 from tests.fakes.coupon_declarations import declared_coupons, taken
 from tests.fakes.declarations import BEFORE, DURING, ENDS_AT, declared
 from tests.fakes.lottery_declarations import declared_instant
@@ -154,3 +154,64 @@ def test_lotteries_and_coupons_follow_the_same_rules(declare: Callable[[dict[str
         desk.operate.apply(declare(GUARD | limits(by="phone")), WHO)
     assert pointers(refused.value) == ["/protection/limits/0/by"]
     assert desk.campaigns.campaigns[act.campaign.id].protection == declare(GUARD | limits(most=1)).protection
+
+
+# --- campaigns of one brand day ---
+
+
+def another(protection: dict[str, Any], **fields: Any) -> Campaign:
+    return declared(late_payment="reject", id="another-drop", protection=protection, **fields)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        another(GUARD),
+        another(GUARD | limits(most=1), starts_at="2026-11-10T00:00:00"),
+        another(GUARD | limits(name="per-box", window={"hours": 1, "kind": "sliding"})),
+        another(GUARD | {"brand_day": "december"} | limits(by="phone")),
+        another(GUARD | {"brand_day": None} | limits(by="phone")),
+        declared(id="another-drop"),
+    ],
+    ids=["alike", "stricter and later", "another name", "another day", "no day", "no protection"],
+)
+def test_campaigns_of_a_brand_day_agree_or_do_not_meet(desk: Desk, other: Campaign) -> None:
+    desk.operate.apply(guarded(), WHO, publish=True)
+    desk.operate.apply(other, WHO, publish=True)
+    desk.operate.apply(guarded({"ticket": None}), WHO)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        another(GUARD | limits(window={"hours": 1, "kind": "fixed"})),
+        another(GUARD | limits(window={"days": 1, "kind": "sliding"})),
+        another(GUARD | limits(window=None)),
+        another(GUARD | limits(by="phone")),
+        another(GUARD | limits(counts="attempts")),
+        another(GUARD, time_zone="Europe/Berlin"),
+    ],
+    ids=["window", "kind", "no window", "by", "counts", "time zone"],
+)
+def test_a_limit_that_counts_otherwise_under_the_same_name_is_refused(desk: Desk, other: Campaign) -> None:
+    desk.operate.apply(guarded(), WHO, publish=True)
+    with pytest.raises(ValidationFailed) as refused:
+        desk.operate.apply(other, WHO)
+    (error,) = refused.value.errors
+    assert error.pointer == "/protection/limits/0"
+    assert f"counts otherwise than in {guarded().id}" in str(error.params["reason"])
+    assert "another-drop" not in desk.campaigns.campaigns
+
+
+def test_what_has_ended_does_not_stand_in_the_way(desk: Desk) -> None:
+    desk.operate.apply(guarded(), WHO, publish=True)
+    desk.operate.end(guarded().id, WHO)
+    desk.operate.apply(another(GUARD | limits(by="phone")), WHO)
+
+
+def test_drafts_that_were_declared_in_the_same_moment_meet_when_they_are_published(desk: Desk) -> None:
+    desk.operate.apply(guarded(), WHO)
+    other = another(GUARD | limits(by="phone"))
+    desk.campaigns.campaigns[other.id] = other
+    with pytest.raises(ValidationFailed):
+        desk.operate.publish(guarded().id, WHO)

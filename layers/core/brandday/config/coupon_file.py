@@ -29,8 +29,8 @@ ADVICE = {CODE: "letters and digits, in groups if you like: DOUBLE-11"}
 _NOBODY_TAKES = Problem(
     ("protection",),
     "nobody_takes",
-    "has no place where shoppers do not take coupons themselves: there is no gate to stand at; remove it, or let shoppers "
-    "take unique codes",
+    "has no place where shoppers do not take coupons themselves: there is no gate to stand at; remove it, or let "
+    "shoppers take unique codes",
 )
 
 

@@ -60,6 +60,9 @@ class CampaignStore(Protocol):
     def words(self) -> Sequence[CodeWord]:
         """Return the words of all published campaigns' codes, a moment old at most."""
 
+    def list_ids(self) -> Sequence[str]:
+        """Return the ids of all campaigns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -118,6 +121,7 @@ class OperateCampaign:
             check_changes(live, declared, changes, now)
             after = _redeclared(live, declared, now)
         self._check_words(declared, now)
+        self._check_brand_day(declared, now)
         # A partner who is down must not keep operators from changing something else.
         if live is None or publishes or declared.fulfilment != live.fulfilment:
             unreachable = self.check_destinations(declared.fulfilment)
@@ -143,6 +147,7 @@ class OperateCampaign:
             return Act(live)
         check_not_over(live, now)
         self._check_words(live, now)
+        self._check_brand_day(live, now)
         after, seed = self._published(live, self._secrets(live), now)
         return self._move(live, after, who, "publish", now, seed)
 
@@ -259,6 +264,23 @@ class OperateCampaign:
         """
         if words_of(declared):
             check_words(declared, self.campaigns.words(), now)
+
+    def _check_brand_day(self, declared: Campaign, now: int) -> None:
+        """Raise ValidationFailed if a limit counts otherwise than in a campaign it shares its counts with.
+
+        Two campaigns that are declared in the same moment do not see each other; the one that is published later does.
+        """
+        if declared.protection is None or declared.protection.brand_day is None:
+            return
+        from brandday.domain.protection_freezes import other_counts  # most campaigns have no use for it
+
+        others = (self.campaigns.load(campaign_id)[0] for campaign_id in self.campaigns.list_ids())
+        going_on = (other for other in others if other.state_at(now) is not State.ENDED)
+        errors = [
+            FieldError(place, "refused", {"reason": reason}) for place, reason in other_counts(declared, going_on)
+        ]
+        if errors:
+            raise ValidationFailed(errors=errors)
 
     def _switch(self, campaign_id: str, who: str, act: str, status: Status) -> Act:
         now = self.now()
