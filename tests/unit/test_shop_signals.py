@@ -12,6 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brandday.adapters.phone_number import to_e164
 from brandday.adapters.shop_signals import MAX_LENGTH, SignedShopSignals
@@ -248,6 +250,20 @@ def test_nothing_but_what_the_shop_has_signed_for_this_shopper_now_is_believed(
     assert refused.value.params == {}
     assert refused.value.__cause__ is None
     assert not caplog.records
+
+
+@given(st.integers(0, len(GOOD) - 2), st.characters())
+def test_no_letter_of_a_token_can_be_another(at: int, letter: str) -> None:
+    """But the last one, which has two bits that mean nothing."""
+    if letter != GOOD[at]:
+        with pytest.raises(ShopSignalsInvalid):
+            read(GOOD[:at] + letter + GOOD[at + 1 :])
+
+
+@given(st.lists(st.text(max_size=50), min_size=3, max_size=3).map(".".join))
+def test_no_text_at_all_breaks_the_reader(header: str) -> None:
+    with pytest.raises(ShopSignalsInvalid):
+        read(header)
 
 
 def test_a_library_that_believes_what_tokens_say_of_themselves_would_take_a_forgery() -> None:
