@@ -25,6 +25,7 @@ from brandday.domain.fulfilment import RewardKind, RewardTerms
 from brandday.domain.layout import plan_layout
 from brandday.domain.shard import CONFIRMED
 from brandday.domain.stock import Claim
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.coupon_facts import facts_of_claim
 from brandday.usecases.issue_rewards import CouponBook, IssueRewards
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -80,15 +81,15 @@ class CouponEnvironment:
     live: LiveCampaigns
     take_coupon: TakeCoupon
 
-    def take(self, shopper: str | Shopper, key: str = "key-1") -> Taken:
+    def take(self, shopper: str | Shopper, key: str = "key-1", visit: Visit = NO_VISIT) -> Taken:
         """Take a coupon, as a shopper of the web channel unless another is given."""
         who = web_shopper(shopper) if isinstance(shopper, str) else shopper
-        return self.take_coupon(who, SALE, key)
+        return self.take_coupon(who, SALE, key, visit)
 
-    def refused(self, shopper: str | Shopper, key: str = "key-1") -> BrandDayError:
+    def refused(self, shopper: str | Shopper, key: str = "key-1", visit: Visit = NO_VISIT) -> BrandDayError:
         """Take a coupon in vain; return the refusal."""
         try:
-            taken = self.take(shopper, key)
+            taken = self.take(shopper, key, visit)
         except BrandDayError as refusal:
             return refusal
         raise AssertionError(f"was not refused: {taken}")
@@ -105,7 +106,8 @@ class CouponBackend(RewardBackend):
         """Return a cold environment."""
         live = self.live()
         stock = tapped(self.stock, "stock", self.tap)
-        return CouponEnvironment(live, TakeCoupon(live, stock, lambda: KEYS, self.clock))
+        tallies = tapped(self.tallies, "tallies", self.tap)
+        return CouponEnvironment(live, TakeCoupon(live, stock, lambda: KEYS, self.clock, self.gate, tallies))
 
     def warm_taker(self) -> CouponEnvironment:
         """Return an environment that has its config already."""

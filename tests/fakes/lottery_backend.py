@@ -20,6 +20,7 @@ from brandday.domain.money import Money
 from brandday.domain.receipt import instant_receipt
 from brandday.domain.receipt_check import verify
 from brandday.domain.shard import CONFIRMED
+from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.enter_lottery import EnterLottery, GrantChances
 from brandday.usecases.issue_wins import IssueWins, RebuildWins
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -28,6 +29,7 @@ from brandday.usecases.settle_entries import Records, ReturnPrizes, SettleEntrie
 from brandday.usecases.sweep_rewards import SweepRewards
 from tests.fakes.backend import CLOSES, OPENS, SALE, SALT, sale, web_shopper
 from tests.fakes.memory_entrants import MemoryEntrants
+from tests.fakes.memory_tallies import MemoryTallies
 from tests.fakes.reward_backend import DAY_MS, FULFILMENT, RewardBackend
 from tests.fakes.tap import tapped
 
@@ -85,14 +87,14 @@ class Desk:
     use: EnterLottery
     grants: GrantChances
 
-    def enter(self, shopper: str | Shopper, key: str = "key-1") -> Entered:
+    def enter(self, shopper: str | Shopper, key: str = "key-1", visit: Visit = NO_VISIT) -> Entered:
         """Enter for a shopper of the web channel, or for the one given."""
-        return self.use.enter(web_shopper(shopper) if isinstance(shopper, str) else shopper, SALE, key)
+        return self.use.enter(web_shopper(shopper) if isinstance(shopper, str) else shopper, SALE, key, visit)
 
-    def refused(self, shopper: str | Shopper, key: str = "key-1") -> BrandDayError:
+    def refused(self, shopper: str | Shopper, key: str = "key-1", visit: Visit = NO_VISIT) -> BrandDayError:
         """Enter in vain; return the refusal."""
         try:
-            entered = self.enter(shopper, key)
+            entered = self.enter(shopper, key, visit)
         except BrandDayError as refusal:
             return refusal
         raise AssertionError(f"was not refused: {entered}")
@@ -117,6 +119,7 @@ class LotteryBackend(RewardBackend):
         super().__init__(campaign or lottery(), now=now)
         self.campaigns.seeds[SALE] = SEED
         self.entrants = MemoryEntrants()
+        self.tallies = MemoryTallies(self.stock, self.entrants)
 
     # --- who acts ---
 
@@ -128,7 +131,9 @@ class LotteryBackend(RewardBackend):
         return Desk(
             live,
             lotteries,
-            EnterLottery(lotteries, entrants, records, self.clock),
+            EnterLottery(
+                lotteries, entrants, records, self.clock, self.gate, tapped(self.tallies, "tallies", self.tap)
+            ),
             GrantChances(lotteries, entrants, self.clock),
         )
 
