@@ -94,10 +94,17 @@ def test_a_report_shows_why_what_is_shared_and_what_if(shell: Shell) -> None:
     assert "More than 3 shoppers came with the same device." in said
     assert "100%" in said
     assert f"brandday risk block device mark:{DEVICE}" in said
-    rows = [line.split() for line in said.splitlines()]
-    assert ["80", "1"] in [row[:2] for row in rows]
-    assert any(row[:2] == ["50", "4"] and row[-1] == "challenged" for row in rows)
     assert shell.json("report", SALE)["cases"] == 4
+    assert _what_if(said) == [["80", "1", "refused"], ["90", "1", ""]]
+    assert PROTECTION.risk is not None
+    shell.desk.protection = replace(PROTECTION, risk=replace(PROTECTION.risk, mode=Mode.SHADOW))
+    shell.desk.campaigns.campaigns[SALE] = shell.desk.campaign
+    assert _what_if(shell.ok("report", SALE)) == [
+        ["50", "4", "challenged"],
+        ["60", "4", ""],
+        ["80", "1", "refused"],
+        ["90", "1", ""],
+    ]
 
 
 def test_a_report_in_shadow_says_how_to_enforce(tmp_path: Path) -> None:
@@ -243,6 +250,13 @@ def test_a_file_of_another_form_is_refused_before_anything_is_sent(shell: Shell,
     assert "list,kind,value,until,reason" in result.stderr
     assert shell.calls == []
     assert shell.run("import", str(shell.folder / "nowhere.csv")).exit_code == ExitCode.FILE
+
+
+def _what_if(said: str) -> list[list[str]]:
+    """Return the rows of the table of thresholds, without their bars."""
+    rows = said.split("what if")[1].splitlines()[1:]
+    found = [line.replace("█", "").split() for line in rows if line.split()[:1] and line.split()[0].isdecimal()]
+    return [[*row, ""][:3] for row in found]
 
 
 @given(st.lists(st.lists(st.text(max_size=12), min_size=1, max_size=6), max_size=8), st.booleans())

@@ -108,11 +108,7 @@ def test_a_report_counts_what_was_refused(api: Api) -> None:
         }
     ]
     assert body["marks"] == [{"kind": "device", "mark": DEVICE, "cases": 2, "list": None}]
-    assert body["thresholds"] == [
-        {"score": 50, "shoppers": 2},
-        {"score": 80, "shoppers": 2},
-        {"score": 90, "shoppers": 2},
-    ]
+    assert body["thresholds"] == [{"score": 80, "shoppers": 2}, {"score": 90, "shoppers": 2}]
 
 
 def test_a_campaign_that_is_not_there_has_no_report(api: Api) -> None:

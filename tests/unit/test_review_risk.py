@@ -128,6 +128,9 @@ def test_other_thresholds_are_told_from_the_lowest_in_force_on() -> None:
     scores = {40: 7, 50: 5, 60: 3, 90: 2}
     assert thresholds(scores, TERMS) == (Threshold(50, 10), Threshold(60, 5), Threshold(80, 2), Threshold(90, 2))
     assert thresholds(scores, None) == ()
+    enforced = replace(TERMS, mode=Mode.ENFORCE)
+    assert thresholds(scores, enforced) == (Threshold(80, 2), Threshold(90, 2)), "who is challenged leaves no case"
+    assert thresholds(scores, replace(enforced, refuse_at=None)) == ()
     assert thresholds(scores, replace(TERMS, challenge_at=None)) == (Threshold(80, 2), Threshold(90, 2))
 
 

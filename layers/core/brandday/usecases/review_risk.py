@@ -77,7 +77,7 @@ class RiskReport:
     """What a campaign's cases come to.
 
     `is_complete` is False if there are more than were looked at. `terms` are the rules as declared now. `thresholds`
-    begin where a score had a consequence, because lower ones leave no case. `first_at` and `last_at` are epoch ms.
+    begin where a score leaves a case. `first_at` and `last_at` are epoch ms.
     """
 
     campaign_id: str
@@ -256,9 +256,13 @@ class ReviewRisk:
 def thresholds(scores: Mapping[int, int], terms: RiskTerms | None) -> tuple[Threshold, ...]:
     """Return how many shoppers had at least certain scores, THRESHOLDS at most and those in force among them.
 
-    Nothing is said about scores below the lowest one in force: who had those left no case.
+    Nothing is said about scores that leave no case: in shadow mode those below the lowest threshold, in enforce mode
+    those below `refuse_at`, as who is sent to a challenge is not refused.
     """
-    in_force = [] if terms is None else [at for at in (terms.challenge_at, terms.refuse_at) if at is not None]
+    if terms is None:
+        return ()
+    known = (terms.challenge_at, terms.refuse_at) if terms.mode is Mode.SHADOW else (terms.refuse_at,)
+    in_force = [at for at in known if at is not None]
     if not in_force:
         return ()
     lowest = min(in_force)
