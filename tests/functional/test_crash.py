@@ -7,16 +7,19 @@ the sweeper comes round), and the books are checked: right after the stop, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
 
 from brandday.domain.errors import BrandDayError
-from brandday.domain.shard import RecordChange, ShardWrite, Written, encode_entry
+from brandday.domain.shard import RecordChange, Refused, ShardWrite, Written, encode_entry
 from brandday.domain.stock import FORGET_AFTER_MS
+from brandday.domain.tally import TalliesMoved, TallyWrite
 from brandday.usecases.sweep_stock import FORGET_FROM
 from tests.fakes.backend import EXTENDED_MS, HOLD_MS, OPENS, SALE, Backend, sale, sku
+from tests.fakes.memory_tallies import MemoryTallies
+from tests.fakes.plain_gate import PlainGate, per_device, visit_with
 from tests.fakes.tap import Killed, every_kill, killed_at
 
 
@@ -221,7 +224,53 @@ def _restocked_once(backend: Backend) -> None:
     backend.check()
 
 
+class LimitedBackend(Backend):
+    """A sale with a limit of one per device: claims and tallies have to agree at every moment."""
+
+    def check(self, *, finished_restocks: bool = True) -> None:
+        """Besides the books of the stock: each live claim has its line, and no device has more than one."""
+        super().check(finished_restocks=finished_restocks)
+        live = {
+            (shard.number, name, entry.attempt)
+            for shard in self.shards()
+            for name, entry in shard.entries()
+            if entry.units
+        }
+        lines = [{(one.shard, one.name, one.at) for one in tally.taken} for tally in self.tallies.kept.values()]
+        assert live <= {one for of_device in lines for one in of_device}
+        assert all(len(of_device & live) <= 1 for of_device in lines)
+
+
+def _limited() -> Backend:
+    backend = LimitedBackend(sale(sku(stock=2, per_shopper=1), shards=2, protection=per_device(1)))
+    backend.gate = PlainGate()
+    return backend
+
+
+def _limited_elsewhere() -> Backend:
+    backend = _limited()
+    backend.environment().reserve(_bob(backend), key="bob", visit=visit_with("tablet"))
+    return backend
+
+
+def _limited_by_a_lapsed_hold() -> Backend:
+    backend = _limited()
+    backend.environment().reserve(backend.shopper_at(1), key="cyn", visit=visit_with("phone"))
+    backend.clock.now = OPENS + HOLD_MS
+    return backend
+
+
+def _reserve_by_phone(backend: Backend) -> None:
+    backend.environment().reserve(_ann(backend), key="ann", visit=visit_with("phone"))
+
+
 SCENARIOS = {
+    "claim_within_a_limit": Scenario(_limited, _reserve_by_phone, _owns(1), fewest=6),
+    "claim_within_a_limit_in_another_shard": Scenario(_limited_elsewhere, _reserve_by_phone, _owns(1), fewest=12),
+    "claim_after_dropping_a_lapsed_hold": Scenario(_limited_by_a_lapsed_hold, _reserve_by_phone, _owns(1), fewest=12),
+    "claim_within_a_limit_is_given_up_after_the_stop": Scenario(
+        _limited_elsewhere, _reserve_by_phone, lambda _: None, fewest=12, again=lambda _: None
+    ),
     "claim_at_home": Scenario(_free_home, _reserve, _owns(1), fewest=4),
     "claim_in_another_shard": Scenario(_two_shards, _reserve, _owns(1), fewest=10),
     "claim_is_given_up_after_the_stop": Scenario(
@@ -305,6 +354,29 @@ def test_a_claim_in_two_writes_would_lose_a_unit() -> None:
 
     with pytest.raises(AssertionError):
         _stop_everywhere(Scenario(_free_home, naive, lambda _: None, fewest=0, again=lambda _: None))
+
+
+def test_a_tally_that_is_written_after_the_claim_would_miss_it() -> None:
+    class InTwoWrites(MemoryTallies):
+        def write_shard(
+            self, campaign_id: str, write: ShardWrite, tallies: Sequence[TallyWrite]
+        ) -> Written | Refused | TalliesMoved:
+            written = backend.tap.run("stock.write", lambda: self.stock.write(campaign_id, write))
+            if isinstance(written, Written):
+                backend.tap.run("tallies.write", lambda: self._save(tallies))
+            assert isinstance(written, Written | Refused)
+            return written
+
+    backend = _limited()
+
+    def prepare() -> Backend:
+        nonlocal backend
+        backend = _limited()
+        backend.tallies = InTwoWrites(backend.stock)
+        return backend
+
+    with pytest.raises(AssertionError):
+        _stop_everywhere(Scenario(prepare, _reserve_by_phone, lambda _: None, fewest=0, again=lambda _: None))
 
 
 def test_a_stream_that_is_not_delivered_again_would_lose_reminders() -> None:

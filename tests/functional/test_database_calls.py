@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from brandday.domain.errors import AllHeld, BrandDayError, ShopperLimitReached, SoldOut
-from tests.fakes.backend import Backend, Environment, sale, sku
+from brandday.domain.protection import Protection
+from tests.fakes.backend import OPENS, Backend, Environment, sale, sku
+from tests.fakes.plain_gate import TICKETS, PlainGate, per_device, visit_with
 
 
 def _calls(backend: Backend, environment: Environment, shopper: str, **request: Any) -> tuple[str, list[str]]:
@@ -28,6 +30,15 @@ def test_a_claim_in_a_warm_environment_is_one_write() -> None:
 
     for number in range(100):
         assert _calls(backend, environment, f"shopper-{number}") == ("granted", ["stock.write"])
+
+
+def test_a_ticket_costs_no_call_and_a_limit_on_wins_one() -> None:
+    visit = visit_with("phone", ticket=OPENS)
+    expected = {Protection(ticket=TICKETS): ["stock.write"], per_device(): ["tallies.tallies", "tallies.write_shard"]}
+    for protection, calls in expected.items():
+        backend = Backend(sale(sku(stock=900), protection=protection))
+        backend.gate = PlainGate()
+        assert _calls(backend, backend.warm_environment(), "ann", visit=visit) == ("granted", calls)
 
 
 def test_a_cold_environment_asks_for_its_config_first_and_for_nothing_else() -> None:
