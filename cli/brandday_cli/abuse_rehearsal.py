@@ -17,6 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from brandday.config.protection_part import MAX_PASS_SECONDS, MAX_PASSES_SECONDS, SPARE_SECONDS
 from brandday_cli.abuse_plan import Kind, Visitor, plan_visitors
 from brandday_cli.abuse_play import Door, Played, Reply, Result, play_visitors
 from brandday_cli.abuse_verdict import Round
@@ -187,9 +188,13 @@ def _played_here(protection: Mapping[str, Any], opens_in: int) -> dict[str, Any]
     """
     played = {**protection, "brand_day": f"rehearsal-{secrets.token_hex(4)}"}
     if protection.get("ticket"):
-        played["ticket"] = {"opens_before_seconds": opens_in + 60, "valid_seconds": 600}
+        played["ticket"] = {"opens_before_seconds": opens_in + 60, "valid_seconds": MAX_PASS_SECONDS}
     if protection.get("challenge"):
-        played["challenge"] = {**protection["challenge"], "difficulty": EASY}
+        # Tickets last longer here than they may have; both together have to fit what a pass may last.
+        valid = min(protection["challenge"]["valid_seconds"], MAX_PASSES_SECONDS - MAX_PASS_SECONDS)
+        wait = min(protection["challenge"]["wait_seconds"], valid - SPARE_SECONDS)
+        easy = {"difficulty": EASY, "valid_seconds": valid, "wait_seconds": wait}
+        played["challenge"] = {**protection["challenge"], **easy}
     return played
 
 

@@ -1,5 +1,6 @@
 """A protection that cannot work is refused, with the field and the way out; one that can is kept as declared."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -213,13 +214,14 @@ def test_a_problem_is_found_at_its_line(tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / "campaigns/guarded-drop.yaml"
     lines = example.read_text(encoding="utf-8").splitlines()
     at = next(index for index, line in enumerate(lines) if "more_than:" in line)
-    lines[at] = lines[at].replace("more_than: 3", "more_than: 0")
+    lines[at] = re.sub("more_than: [0-9]+", "more_than: 0", lines[at])
     bent = tmp_path / "bent.yaml"
     bent.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(FileRefused) as refused:
         read_campaign_file(bent)
     problem = str(refused.value.problems[0])
-    assert problem == f"{bent}:{at + 1}: protection.risk.rules[1].more_than: must be 1 or more"
+    assert problem.startswith(f"{bent}:{at + 1}: protection.risk.rules[")
+    assert problem.endswith("].more_than: must be 1 or more")
 
 
 # --- what works ---
