@@ -16,7 +16,7 @@ from brandday.adapters.reward_table import RewardTable
 from brandday.domain.reward import Reward, RewardStatus
 from brandday.usecases.reward_ports import Dispatch
 from brandday_local.template_tables import table_shape
-from tests.concurrency.two_workers import WORKERS, Receiver, deliver_in_lockstep
+from tests.concurrency.two_workers import WORKERS, Receiver, Workers
 from tests.engines import Engine
 from tests.fakes.delivery_world import DeliveryWorld
 
@@ -38,6 +38,13 @@ class Pending:
         return [reward for reward in found if reward is not None]
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    """Three processes."""
+    with closing(Workers()) as started:
+        yield started
+
+
 @pytest.fixture
 def pending(engine: Engine) -> Iterator[Pending]:
     """Forty of them, in a table that is nobody else's."""
@@ -54,9 +61,9 @@ def pending(engine: Engine) -> Iterator[Pending]:
             client.delete_table(TableName=name)
 
 
-def test_one_of_them_delivers(pending: Pending) -> None:
+def test_one_of_them_delivers(pending: Pending, workers: Workers) -> None:
     with Receiver() as partner:
-        outcomes = deliver_in_lockstep(pending.engine, pending.table, partner.port, pending.dispatches)
+        outcomes = workers.deliver_in_lockstep(pending.engine, pending.table, partner.port, pending.dispatches)
 
     assert dict(partner.requests) == {dispatch.reward_id: 1 for dispatch in pending.dispatches}
     for each in zip(*outcomes, strict=True):
@@ -67,9 +74,9 @@ def test_one_of_them_delivers(pending: Pending) -> None:
     assert states == [(RewardStatus.DISPATCHED, 1, 1)] * REWARDS
 
 
-def test_without_a_lease_all_of_them_deliver(pending: Pending) -> None:
+def test_without_a_lease_all_of_them_deliver(pending: Pending, workers: Workers) -> None:
     """The control."""
     with Receiver() as partner:
-        deliver_in_lockstep(pending.engine, pending.table, partner.port, pending.dispatches, careless=True)
+        workers.deliver_in_lockstep(pending.engine, pending.table, partner.port, pending.dispatches, careless=True)
 
     assert sum(partner.requests.values()) > REWARDS * (WORKERS - 1)

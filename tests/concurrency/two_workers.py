@@ -83,14 +83,24 @@ class Receiver:
         self._server.server_close()
 
 
-def deliver_in_lockstep(
-    engine: Engine, table: str, port: int, dispatches: Sequence[Dispatch], *, careless: bool = False
-) -> list[list[str]]:
-    """Give every message to every worker in the same moment; return the outcomes, worker by worker."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(WORKERS, _take_place, (context.Barrier(WORKERS),)) as pool:
+class Workers:
+    """Their processes, started once for all that they are given."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = context.Pool(WORKERS, _take_place, (context.Barrier(WORKERS),))
+
+    def close(self) -> None:
+        """Stop them."""
+        self._pool.terminate()
+        self._pool.join()
+
+    def deliver_in_lockstep(
+        self, engine: Engine, table: str, port: int, dispatches: Sequence[Dispatch], *, careless: bool = False
+    ) -> list[list[str]]:
+        """Give every message to every worker in the same moment; return the outcomes, worker by worker."""
         work = [(engine, table, port, dispatches, number, careless) for number in range(WORKERS)]
-        return pool.starmap_async(_deliver, work, chunksize=1).get(300)
+        return self._pool.starmap_async(_deliver, work, chunksize=1).get(300)
 
 
 _start: Barrier
