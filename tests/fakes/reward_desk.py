@@ -97,7 +97,7 @@ class MemorySecrets:
     unreadable: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
-    def get(self, name: str, *, fresh: bool = False) -> Sequence[bytes]:
+    def get(self, name: str, *, fresh: bool = False) -> Sequence[bytes]:  # noqa: ARG002 - always
         """Return the live values, which are always fresh."""
         self.asked.append(name)
         if name in self.unreadable:

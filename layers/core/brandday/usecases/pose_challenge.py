@@ -4,10 +4,11 @@ Nothing is stored, and nothing counted but in this environment's memory: to ask 
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from brandday.challenges import WAIT, binding_of, challenger
+from brandday.challenges.port import Challenger
 from brandday.domain.campaign import Shopper, check_eligible, check_open
 from brandday.domain.errors import NoChallengeNeeded
 from brandday.domain.protection import ChallengeTerms, Protection
@@ -25,13 +26,21 @@ MOST_LOAD = 4
 
 
 class PoseChallenge:
-    """Poses challenges; one instance serves an execution environment."""
+    """Poses challenges; one instance serves an execution environment. `find` returns what poses those of a kind."""
 
-    def __init__(self, campaigns: LiveCampaigns, desk: Desk, keys: PassKeys, now: Clock) -> None:
+    def __init__(
+        self,
+        campaigns: LiveCampaigns,
+        desk: Desk,
+        keys: PassKeys,
+        now: Clock,
+        find: Callable[[str], Challenger] = challenger,
+    ) -> None:
         self._campaigns = campaigns
         self._desk = desk
         self._keys = keys
         self._now = now
+        self._find = find
         self._posed: deque[int] = deque(maxlen=LOADS[-1][0] + 1)
 
     def __call__(self, shopper: Shopper, campaign_id: str, visit: Visit, *, wait: bool) -> Mapping[str, Any]:
@@ -48,7 +57,7 @@ class PoseChallenge:
         # So early that it can be solved when the desk opens, and is still good then.
         check_open(campaign, tickets_open_at(campaign, protection) - terms.valid_ms, now)
         check_eligible(campaign, shopper)
-        posing = WAIT if wait else challenger(terms.kind)
+        posing = self._find(WAIT.name if wait else terms.kind)
         difficulty = 1 if wait else self._difficulty(live, protection, terms, shopper, visit, now)
         key_id, key = self._keys.current()
         return posing.pose(key_id, key, binding_of(campaign.id, shopper.id), terms, difficulty, now)
@@ -67,7 +76,7 @@ class PoseChallenge:
             odd = by_risk(protection.risk, self._desk.score(live, protection, shopper, visit))
         self._posed.append(now)
         load = by_load(sum(at > now - 1000 for at in self._posed))
-        return min(terms.difficulty * odd * load, max(challenger(terms.kind).difficulties))
+        return min(terms.difficulty * odd * load, max(self._find(terms.kind).difficulties))
 
 
 def counts(terms: RiskTerms) -> bool:
