@@ -68,6 +68,9 @@ SIGNS = {"ShopSignalsSecret": "brandday/shop", "EdgeSecret": "brandday/edge"}
 """The secrets that parameters name."""
 
 SHOP_SECRET = "s" * 32
+VIEWER = "198.51.100.7"
+DEVICE, EMAIL = "device-of-a-guest", "guest@example.com"
+WRONG_CODE = "SPRING20"
 
 LUCK = "luck"
 """An instant win with four gifts, which come back when nobody claims them, and points until they run out."""
@@ -141,8 +144,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         yield made
 
 
-def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
+def test_every_function_is_allowed_exactly_what_it_does_and_keeps_no_secret(
+    calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
     used: dict[str, Calls] = {}
+    solutions = []
 
     def play(function: str, script: Callable[[], None]) -> None:
         calls.clear()
@@ -160,6 +166,7 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
         ("lottery", "EntriesFunction", bootstrap.entries),
     ):
         solution = _solution(f"{GUARDED}-{mechanic}".replace("_", "-"), "guest-0")
+        solutions.append(solution)
         play(function, partial(_pass_the_gate, build, mechanic, solution))
     play("RiskFunction", _judge)
     play("StockProjectorFunction", _project)
@@ -200,6 +207,40 @@ def test_every_function_is_allowed_exactly_what_it_does(calls: Calls) -> None:
     assert {name: calls - _allowed(name) for name, calls in used.items() if not calls <= _allowed(name)} == {}
     assert {name: _allowed(name) - calls for name, calls in used.items() if not calls >= _allowed(name)} == {}
     assert used.keys() == {name for name, body in _resources().items() if body["Type"] == "AWS::Serverless::Function"}
+    _nothing_raw_is_kept(capsys.readouterr().out, solutions)
+
+
+def _nothing_raw_is_kept(lines: str, solutions: list[str]) -> None:
+    """Of all that was shown, neither the log nor the table of gates has anything but marks."""
+    kept = json.dumps(_items("GuardTable"))
+    # the search can find something: all kinds of items are there, and a line for each kind of request
+    assert all(f'"{kind}#' in kept for kind in ("ACTIVITY", "BACKOFF", "CASES", "LISTED", "TALLY"))
+    assert all(f'"route":"{route}"' in lines for route in ("/v1/redemptions", "/v1/scans", "/v1/validations"))
+    codes = [item["code"]["S"] for item in _items("CouponTable") if item["sk"] == {"S": "FACTS"}]
+    assert codes
+    event = http_event("reserve_units")
+    shown = [
+        event["headers"]["authorization"].removeprefix("Bearer "),
+        event["requestContext"]["http"]["sourceIp"],
+        *(
+            "a key",
+            "guest-0",
+            "guest-1",
+            "shopper-0",
+            "shopper-1",
+            WRONG_CODE,
+            VIEWER,
+            DEVICE,
+            EMAIL,
+            SECRET,
+            SHOP_SECRET,
+        ),
+        *(name * 4 for name in ("MarkSecret", "PassSecret")),
+        *codes,
+        *solutions,
+    ]
+    assert [raw for raw in shown if raw in lines] == []
+    assert [raw for raw in shown if raw in kept] == []
 
 
 def test_no_policy_has_a_wildcard() -> None:
@@ -610,7 +651,8 @@ def _publish_guarded() -> None:
 
 
 def _published(admin: Handler, campaign: str) -> bool:
-    return _ask(admin, "GET", f"/v1/admin/campaigns/{campaign}")["statusCode"] == 200
+    status: int = _ask(admin, "GET", f"/v1/admin/campaigns/{campaign}")["statusCode"]
+    return status == 200
 
 
 def _get_tickets() -> None:
@@ -653,10 +695,11 @@ def _visit(
     **signals: Any,
 ) -> dict[str, Any]:
     """A request by the edge, with what the shop has signed."""
-    signed = {"sub": shopper, "aud": "brandday-signals", "exp": time.time() + 60, **signals}
+    said = {"sub": shopper, "aud": "brandday-signals", "exp": time.time() + 60, "device": DEVICE, "email": EMAIL}
+    signed = said | signals
     headers = {
         "edge-secret": SHOP_SECRET,
-        "viewer-address": "198.51.100.7",
+        "viewer-address": VIEWER,
         "shop-signals": jwt.encode(signed, SHOP_SECRET, "HS256"),
         "challenge-solution": solution,
     }
@@ -694,6 +737,7 @@ def _redeem() -> None:
             shop = bootstrap.redemptions()  # cold again
         statuses.add(_order_with(shop, f"SO-{number}", ["EVERYBODY"], number, lock=number < 2)["statusCode"])
     assert statuses == {201, 409}
+    assert _order_with(shop, "SO-typo", [WRONG_CODE], 0, lock=False)["statusCode"] == 404
     code = _code_of(1)  # nobody has written it down yet
     for codes in ([code], ["partner 1", code]):
         changed = _order_with(shop, "SO-many", codes, 1, lock=True)

@@ -25,7 +25,9 @@ GOOD_FROM = {"altcha": POSED_AT, "wait": POSED_AT + TERMS.wait_ms}
 
 
 def pose(kind: str, *, key: bytes = KEY, binding: str = BINDING, difficulty: int = EASY) -> dict[str, Any]:
-    return json.loads(json.dumps(challenger(kind).pose(key_id(key), key, binding, TERMS, difficulty, POSED_AT)))
+    posed = challenger(kind).pose(key_id(key), key, binding, TERMS, difficulty, POSED_AT)
+    on_the_wire: dict[str, Any] = json.loads(json.dumps(posed))
+    return on_the_wire
 
 
 def solve(posed: dict[str, Any]) -> str:
