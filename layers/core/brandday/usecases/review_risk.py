@@ -297,7 +297,8 @@ _OF_LIMITS: Final = frozenset({"limit_reached", "rate_limited", "signal_missing"
 
 def limit_text(limit: Limit) -> str:
     """Return a limit in one sentence."""
-    what = f"At most {limit.most:,} {limit.counts} per {limit.by}"
+    counted = str(limit.counts) if limit.most > 1 else str(limit.counts).removesuffix("s")
+    what = f"At most {limit.most:,} {counted} per {limit.by}"
     if limit.window is None:
         return f"{what}, as long as it lasts."
     window = f"{limit.window.ms // 1000:,} seconds"
