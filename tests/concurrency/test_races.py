@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -15,20 +15,26 @@ import pytest
 from benchmarks.ours import CAMPAIGN, Shards, flash_sale, publish, shards
 from benchmarks.patterns import GetThenPut, Pattern
 from brandday.adapters.campaign_table import CampaignTable
+from brandday.adapters.guard_tallies import GuardTallies
 from brandday.adapters.stock_table import StockTable
-from brandday.domain.campaign import Status
+from brandday.domain.campaign import Shopper, Status
 from brandday.domain.coupon import Validity
 from brandday.domain.fulfilment import Fulfilment, RewardTerms
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.shard import POINTER, Shard
+from brandday.domain.tally import TallyKey
 from brandday.usecases.coupon_facts import facts_of_claim
+from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.manage_reservation import ManageReservation
 from brandday.usecases.operate_campaign import OperateCampaign
 from brandday_cli.audit_campaign import audit_campaign
 from brandday_cli.audit_tables import DynamoAuditTables
+from tests.concurrency.limit_processes import GuardedTables, Taker, take
 from tests.concurrency.processes import COUPON_KEYS, PROCESSES, Answer, Processes, Tap
-from tests.engines import Engine, Tables
+from tests.engines import Engine, Tables, table_in
 from tests.fakes.coupon_backend import coupon_terms, coupons
 from tests.fakes.destinations import all_reachable
+from tests.fakes.plain_gate import per_device
 
 PAUSE_HOLDS_WITHIN_SECONDS = 2.0
 SALES_OF_ONE = 5
@@ -281,3 +287,69 @@ def test_nobody_gets_a_unit_later_than_2_seconds_after_a_pause(fresh_tables: Tab
     assert max(granted_at) - paused_at < PAUSE_HOLDS_WITHIN_SECONDS
     late = {answer.code for answer in served if answer.at > paused_at + PAUSE_HOLDS_WITHIN_SECONDS}
     assert late == {"campaign_paused"}
+
+
+# --- limits over several shoppers -----------------------------------------------------------------------------
+
+ACCOUNTS, PER_DEVICE = 40, 3
+
+
+@contextmanager
+def limited_sale(tables: Tables, *, naive: bool = False) -> Iterator[GuardedTables]:
+    """A sale of 100 units, of which a device may have three."""
+    now = time.time_ns() // 1_000_000
+    with table_in(tables.engine, "GuardTable") as guard:
+        campaign = replace(flash_sale(100, now - 1000), protection=per_device(PER_DEVICE))
+        publish(guard.client, tables.stock, tables.campaign, campaign, now)
+        yield GuardedTables(tables, guard.name, naive)
+
+
+def live_and_named(guarded: GuardedTables) -> tuple[set[tuple[int, str, int]], set[tuple[int | None, str, int]]]:
+    """Return the live claims in the shards, and the lines of the device's tally."""
+    with closing(guarded.tables.engine.client()) as client:
+        live = {
+            (shard.number, name, entry.attempt)
+            for shard in shards(client, guarded.tables.stock)
+            for name, entry in shard.entries()
+            if entry.units
+        }
+        tally = GuardTallies(client, guarded.guard, guarded.tables.stock).tallies([TALLY], consistent=True)[TALLY]
+    return live, {(one.shard, one.name, one.at) for one in tally.taken}
+
+
+TALLY = TallyKey(CAMPAIGN, "per-device", "phone")
+
+
+def test_control_a_tally_that_is_looked_at_and_then_written_is_exceeded(
+    fresh_tables: Tables, processes: Processes
+) -> None:
+    with limited_sale(fresh_tables, naive=True) as guarded:
+        take(processes, guarded, [Taker(f"account-{number}", "phone") for number in range(3 * PROCESSES)])
+        live, named = live_and_named(guarded)
+    assert len(live) > PER_DEVICE
+    assert not live <= named
+
+
+def test_forty_accounts_on_one_device_get_three_units_and_after_cancelling_three_again(
+    fresh_tables: Tables, processes: Processes
+) -> None:
+    with limited_sale(fresh_tables) as guarded, closing(fresh_tables.engine.client()) as client:
+        manage = ManageReservation(
+            LiveCampaigns(CampaignTable(client, fresh_tables.campaign), lambda: time.time_ns() // 1_000_000),
+            StockTable(client, fresh_tables.stock),
+            lambda: time.time_ns() // 1_000_000,
+        )
+        for visit in range(2):
+            others = [Taker(f"other-{visit}-{number}", f"other-{visit}-{number}") for number in range(10)]
+            farm = [Taker(f"account-{visit}-{number}", "phone") for number in range(ACCOUNTS)]
+            answers = take(processes, guarded, [*farm, *others])
+            granted = [(taker, answer) for taker, answer in answers if answer.startswith("rsv_")]
+            assert sum(taker.device == "phone" for taker, _ in granted) == PER_DEVICE
+            assert sum(taker.device != "phone" for taker, _ in granted) == len(others)
+            assert {answer for _, answer in answers if not answer.startswith("rsv_")} == {"limit_reached"}
+            live, named = live_and_named(guarded)
+            ours = {parse_reservation_id(answer) for taker, answer in granted if taker.device == "phone"}
+            assert {tuple(parsed[1]) for parsed in ours if parsed} <= live & named
+            assert len(named) == PER_DEVICE, "what was cancelled is dropped"
+            for taker, answer in granted:
+                manage.cancel(Shopper(taker.shopper, channel="app"), answer)
