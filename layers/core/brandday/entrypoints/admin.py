@@ -28,8 +28,8 @@ from brandday.domain.errors import (
 )
 from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
-from brandday.domain.trail import Change, TrailEntry
 from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
+from brandday.entrypoints.trail_body import ChangeBody, TrailEntryBody
 from brandday.usecases.coupon_jobs import ManageCoupons
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
@@ -167,19 +167,6 @@ class CampaignRecord(CampaignLine):
         )
 
 
-class ChangeBody(Shape):
-    """One changed value; `path` leads to it, a SKU by its id; null is "was not there" or "is gone"."""
-
-    path: list[str]
-    before: Any
-    after: Any
-
-    @classmethod
-    def of(cls, change: Change) -> Self:
-        """The same, on the wire."""
-        return cls(**change.to_document())
-
-
 class OperatorCampaignListBody(Output):
     """All campaigns, the latest to start first."""
 
@@ -198,27 +185,6 @@ class ActBody(Output):
     campaign: CampaignRecord
     changes: list[ChangeBody]
     dry_run: Annotated[bool, Field(description="True: this is what would be; nothing was written.")] = False
-
-
-class TrailEntryBody(Shape):
-    """One act: who (the token's subject) did what, when, and what it changed."""
-
-    at: str
-    who: str
-    act: str
-    version: int
-    changes: list[ChangeBody]
-
-    @classmethod
-    def of(cls, entry: TrailEntry) -> Self:
-        """The same, on the wire."""
-        return cls(
-            at=to_rfc3339(entry.at),
-            who=entry.who,
-            act=entry.act,
-            version=entry.version,
-            changes=[ChangeBody.of(change) for change in entry.changes],
-        )
 
 
 class HistoryBody(Output):

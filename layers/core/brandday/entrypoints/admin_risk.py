@@ -15,9 +15,9 @@ from brandday.domain.refusal_case import read_reference
 from brandday.domain.risk import Listed, Mode, RiskTerms
 from brandday.domain.signals import SignalKind
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
-from brandday.entrypoints.admin import TrailEntryBody
 from brandday.entrypoints.http_input import page_query, read_choice, read_cursor, read_limit
 from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
+from brandday.entrypoints.trail_body import TrailEntryBody
 from brandday.usecases.keep_lists import (
     MOST_DAYS,
     MOST_ROWS,
