@@ -39,7 +39,7 @@ PASSES = "passes"
 
 @dataclass
 class TicketApi:
-    """Both functions over one world; every call is one of a cold environment, unless `warm` keeps one."""
+    """Both functions over one world; every call is one of a cold environment."""
 
     demanded: Protection
     now: int = OPENS
@@ -52,7 +52,6 @@ class TicketApi:
         self.guard = MemoryGuard()
         self.secrets = MemorySecrets({PASSES: [b"the first secret"]})
         self.nonces = count()
-        self._clients: tuple[Client, Client] | None = None
 
     @property
     def clock(self) -> Any:
@@ -70,13 +69,16 @@ class TicketApi:
 
     def desk(self) -> Client:
         """Return a cold environment of the desk."""
+        return Client(tickets.ROUTES, self.desk_use_cases(), self.lines)
+
+    def desk_use_cases(self) -> TicketUseCases:
+        """Return what the routes of the desk ask for."""
         live = LiveCampaigns(tapped(self.world.campaigns, "campaigns", self.world.tap), self.clock)
         admission, keys = self.admission(), self.pass_keys()
-        use_cases = TicketUseCases(
+        return TicketUseCases(
             IssueTicket(live, admission, keys, lambda: f"n{next(self.nonces)}", self.clock),
             PoseChallenge(live, admission, keys, self.clock),
         )
-        return Client(tickets.ROUTES, use_cases, self.lines)
 
     def sale(self) -> Client:
         """Return a cold environment of the sale."""

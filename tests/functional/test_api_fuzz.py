@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from brandday.domain.coupon import IssuedBy
 from brandday.domain.coupon_job import JobKind
 from brandday.domain.fulfilment import RewardKind
+from brandday.domain.protection import Ask, ChallengeTerms, Protection, TicketTerms
 from brandday.domain.refusal_case import Case
 from brandday.domain.reward import RewardStatus
 from brandday.domain.risk import Mode
@@ -39,6 +40,7 @@ from brandday.entrypoints import (
     redemptions,
     reservations,
     rewards,
+    tickets,
 )
 from brandday.entrypoints.http import LambdaHandler, build_app
 from brandday.entrypoints.routes import Route
@@ -63,6 +65,7 @@ from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_stock import MemoryStock
 from tests.fakes.reward_backend import prizes
 from tests.fakes.reward_desk import RewardDesk, signed
+from tests.fakes.ticket_api import TicketApi
 from tests.http_gateway import CLAIMS, Gateway
 
 BACKEND = Backend(sale(sku("HERO", stock=300, per_shopper=35)))
@@ -105,6 +108,10 @@ CASE = RISK.open(
     )
 )
 
+TICKETS = TicketApi(
+    Protection(ticket=TicketTerms(60_000, 300_000), challenge=ChallengeTerms("altcha", Ask.RISK, 2, 300_000, 60_000))
+)
+
 KNOWN = {
     "campaign_id": SALE,
     "reservation_id": RESERVATION,
@@ -141,6 +148,7 @@ def served() -> list[tuple[Route, LambdaHandler]]:
                 environment.reserve_units, manage.get, manage.cancel, manage.extend, manage.confirm
             ),
         ),
+        (tickets.ROUTES, TICKETS.desk_use_cases()),
         (rewards.ROUTES, rewards.RewardUseCases(shopper.list, shopper.get, shopper.give_address)),
         (entries.ROUTES, ENTRIES.entries()),
         (draws.ROUTES, PLAYED.draws()),
