@@ -177,7 +177,7 @@ def test_cases_are_read_part_by_part_and_found_over_all_campaigns(place: Place) 
     cases = [case_of(sale, number) for number in range(30)]
     for case in (*cases, case_of(other, 0)):
         place.cases.save(case)
-    read = []
+    read: list[Case] = []
     for part in range(CASE_PARTS):
         page = place.desk.cases(sale, part, None)
         read += page.cases

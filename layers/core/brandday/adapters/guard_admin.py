@@ -133,7 +133,9 @@ class GuardAdmin:
                     RequestItems={self._guard_table: {"Keys": now, "ConsistentRead": True}}
                 )
             yield from answer["Responses"].get(self._guard_table, [])
-            left += answer.get("UnprocessedKeys", {}).get(self._guard_table, {}).get("Keys", [])
+            unread: Mapping[str, Any] = answer.get("UnprocessedKeys", {})
+            if self._guard_table in unread:
+                left += unread[self._guard_table]["Keys"]
 
     def _listing_writes(self, before: Listing | None, after: Listing) -> list[dict[str, Any]]:
         """Return the two puts of a listing; the first has the condition."""
