@@ -1117,7 +1117,7 @@ def _name(resource: Any) -> str:
     for parameter in SIGNS:
         if text.endswith(f":secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{{parameter}}}-??????"):
             return parameter
-    return text.replace("${", "").replace("}", "").replace(".Arn", "")
+    return text.replace("${", "").replace("}", "").replace(".Arn", "").replace(".Id", "")
 
 
 def _statements(function: Any) -> Any:
