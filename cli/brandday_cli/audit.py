@@ -21,6 +21,7 @@ from brandday_cli.audit_tables import (
     DynamoRewardTables,
     LotteryTableNames,
 )
+from brandday_cli.audit_tallies import DynamoTallyTables
 from brandday_cli.console import err, out
 from brandday_cli.failures import CommandFailed, ExitCode
 from brandday_cli.target import Target, find_local_stack
@@ -32,12 +33,13 @@ READ_TIMEOUT_MS = 20_000
 
 
 class Tables(NamedTuple):
-    """What is audited; ``rewards``, ``entries`` and ``coupons`` are ``None`` where there is no table of them."""
+    """What is audited; ``rewards``, ``entries``, ``coupons`` and ``tallies`` are ``None`` where there is no table."""
 
     stock: DynamoAuditTables
     rewards: DynamoRewardTables | None = None
     entries: DynamoLotteryTables | None = None
     coupons: DynamoCouponTables | None = None
+    tallies: DynamoTallyTables | None = None
 
 
 def audit(
@@ -68,16 +70,21 @@ def audit(
         str | None,
         typer.Option(envvar="COUPON_TABLE", help="The table of coupons; without it the local stack's.", metavar="NAME"),
     ] = None,
+    guard_table: Annotated[
+        str | None,
+        typer.Option(envvar="GUARD_TABLE", help="The table of limits; without it the local stack's.", metavar="NAME"),
+    ] = None,
 ) -> None:
     """Prove from the tables that not one unit was oversold or lost, and not one reward lost or delivered twice.
 
     Of a lottery also that each win has its unit and its reward, and nobody won or entered more than they may; after
     the end, that each outcome is what the seed makes of it. Of coupons that each was issued, and is used, for one
-    reason only, and that each code is what its source makes; the API is asked for the last.
+    reason only, and that each code is what its source makes; the API is asked for the last. Of limits on wins that none
+    is exceeded.
 
     Exit code 1 names each violation.
     """
-    tables = open_tables(ctx.obj, reward_table, entry_table, coupon_table)
+    tables = open_tables(ctx.obj, reward_table, entry_table, coupon_table, guard_table)
     forged = forged_codes(ctx.obj) if tables.coupons is not None else None
     findings = run_audit(tables, campaign_id, scan=scan, strict=strict, show_progress=True, forged=forged)
     if as_json:
@@ -110,6 +117,7 @@ def open_tables(
     reward_table: str | None = None,
     entry_table: str | None = None,
     coupon_table: str | None = None,
+    guard_table: str | None = None,
 ) -> Tables:
     """Return the tables: those that STOCK_TABLE, CAMPAIGN_TABLE and the arguments name, or else the local stack's.
 
@@ -133,9 +141,12 @@ def open_tables(
             reward_table or stack.reward_table,
             entry_table or stack.entry_table,
             coupon_table or stack.coupon_table,
+            guard_table or stack.guard_table,
         )
     client = dynamodb_client(READ_TIMEOUT_MS)
-    return _tables(client, settings.stock_table, settings.campaign_table, reward_table, entry_table, coupon_table)
+    return _tables(
+        client, settings.stock_table, settings.campaign_table, reward_table, entry_table, coupon_table, guard_table
+    )
 
 
 def _tables(
@@ -145,6 +156,7 @@ def _tables(
     rewards: str | None,
     entries: str | None,
     coupons: str | None,
+    guard: str | None,
 ) -> Tables:
     names = LotteryTableNames(entries or "", stock, campaigns, rewards or "")
     return Tables(
@@ -152,6 +164,7 @@ def _tables(
         DynamoRewardTables(client, stock, rewards) if rewards else None,
         DynamoLotteryTables(client, names) if entries else None,
         DynamoCouponTables(client, CouponTableNames(coupons, stock, campaigns)) if coupons else None,
+        DynamoTallyTables(client, guard, stock) if guard else None,
     )
 
 
@@ -182,6 +195,7 @@ def run_audit(
                 rewards=tables.rewards,
                 entries=tables.entries,
                 coupons=tables.coupons,
+                tallies=tables.tallies,
                 forged=forged,
                 scan=scan,
                 strict=strict,

@@ -38,6 +38,7 @@ from brandday_cli.audit_rules import (
     crosses_shards,
 )
 from brandday_cli.audit_tables import BATCH_SIZE, AuditTables
+from brandday_cli.audit_tallies import TallyAudit, TallyTables, decode_limits
 from brandday_cli.audit_travellers import Travellers
 
 OVERDUE_NOTE_MS = 5 * 60 * 1000
@@ -64,6 +65,7 @@ def audit_campaign(
     rewards: RewardTables | None = None,
     entries: LotteryTables | None = None,
     coupons: CouponTables | None = None,
+    tallies: TallyTables | None = None,
     forged: Forged | None = None,
     scan: bool = False,
     strict: bool = False,
@@ -71,8 +73,8 @@ def audit_campaign(
     sleep: Callable[[float], None] = time.sleep,
     on_progress: Progress = lambda _done, _total: None,
 ) -> Findings:
-    """Audit one campaign and return what was found; rewards, a lottery's entries and coupons, too, if their tables are
-    there. ``forged`` names coupons whose codes are not what their sources make.
+    """Audit one campaign and return what was found; rewards, a lottery's entries, coupons and the tallies of limits,
+    too, if their tables are there. ``forged`` names coupons whose codes are not what their sources make.
 
     ``scan`` also looks for stock items outside the layout (reads the whole table);
     ``strict`` also checks what is only true once a sale is quiet: the summary agrees with the shards, no
@@ -86,7 +88,7 @@ def audit_campaign(
     findings = Findings(list(pools.values()), violations)
     summary = decode_summary(tables.read_summary_chunks(campaign_id, plan.shards)) if strict else None
     coupon_plan = decode_coupon_plan(plan, config or {})
-    audits: list[RewardAudit | LotteryAudit | CouponAudit] = []
+    audits: list[RewardAudit | LotteryAudit | CouponAudit | TallyAudit] = []
     if lottery is not None:
         if entries is not None:
             audits.append(LotteryAudit(entries, rewards, plan, lottery, now_ms, strict=strict, sleep=sleep))
@@ -99,6 +101,11 @@ def audit_campaign(
             findings.notes.append("Coupons were not audited: name their table with --coupon-table or COUPON_TABLE.")
     elif rewards is not None:
         audits.append(RewardAudit(rewards, plan, now_ms, strict=strict, sleep=sleep))
+    scope, limits = decode_limits(plan, config or {})
+    if limits and tallies is not None:
+        audits.append(TallyAudit(tallies, plan, scope, limits, now_ms))
+    elif limits:
+        findings.notes.append("Limits on wins were not audited: name their table with --guard-table or GUARD_TABLE.")
     parts = plan.shards + sum(audit.parts() for audit in audits)
     with Travellers() as travellers:
         tally = _Tally(pools, travellers)
