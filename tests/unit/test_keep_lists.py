@@ -228,6 +228,36 @@ def test_who_is_always_slower_is_told_to_try_again() -> None:
         lists.put([BLOCKED], "ann", "key")
 
 
+@dataclass
+class _Busy(MemoryGuardDesk):
+    """A database that is too busy for one of the writes."""
+
+    fails_at: int = 1
+    writes: int = 0
+
+    def put(self, changes: Mapping[ListingKey, tuple[Listing | None, Listing]], entry: TrailEntry) -> bool:
+        at, self.writes = self.writes, self.writes + 1
+        if at == self.fails_at:
+            raise TemporarilyOverloaded
+        return super().put(changes, entry)
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_a_file_that_was_cut_off_anywhere_is_finished_by_repeating_it(fails_at: int) -> None:
+    kept = _Busy(fails_at=fails_at)
+    lists = KeepLists(kept, MARKER.mark, lambda: DURING)
+    rows = [Row("block", "device", f"d-{number}") for number in range(MOST_ROWS)]
+    with pytest.raises(TemporarilyOverloaded):
+        lists.put(rows, "ann", "key")
+    assert len(kept.guard.listings) == fails_at * MOST_LISTED
+    outcomes = lists.put(rows, "ann", "key")
+    assert [outcome.changed for outcome in outcomes] == [
+        number >= fails_at * MOST_LISTED for number in range(MOST_ROWS)
+    ]
+    told = [change.path for entry in kept.trail for change in entry.changes]
+    assert len(told) == len(set(told)) == len(kept.guard.listings) == MOST_ROWS
+
+
 WORDS = st.one_of(st.text(max_size=20), st.sampled_from(["allow", "block", "device", "email", "2026-12-24", "", "d-1"]))
 
 
