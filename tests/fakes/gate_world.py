@@ -24,6 +24,7 @@ from brandday.domain.risk_rules.shared_signal import SharedSignal
 from brandday.domain.signals import SignalKind, Signals, mark_of
 from brandday.domain.visit import Visit
 from brandday.usecases.admission import Admission
+from brandday.usecases.back_off import BackOff
 from brandday.usecases.guard_ports import Admitted
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.open_case import OpenCase
@@ -31,6 +32,7 @@ from tests.fakes.backend import OPENS, SALE, sale, web_shopper
 from tests.fakes.clock import SettableClock
 from tests.fakes.memory_campaigns import MemoryCampaigns, MemorySummaries
 from tests.fakes.memory_guard import MemoryGuard
+from tests.fakes.memory_misses import MemoryMisses
 from tests.fakes.tap import Tap, tapped
 
 MARK_KEY = b"the key of marks"
@@ -149,6 +151,7 @@ class GateWorld:
     clock: SettableClock = field(default_factory=lambda: SettableClock(OPENS))
     tap: Tap = field(default_factory=Tap)
     guard: MemoryGuard = field(default_factory=MemoryGuard)
+    misses: MemoryMisses | None = None
     campaigns: MemoryCampaigns = field(default_factory=lambda: MemoryCampaigns(MemorySummaries()))
 
     def __post_init__(self) -> None:
@@ -161,7 +164,9 @@ class GateWorld:
     def environment(self, campaign_id: str = SALE) -> GateEnvironment:
         """Return a cold execution environment."""
         visits, cases = tapped(self.guard, "visits", self.tap), tapped(self.guard, "cases", self.tap)
-        admission = Admission(visits, OpenCase(cases, OneKey(), self.clock), read_signals, OneKey(), self.clock)
+        open_case = OpenCase(cases, OneKey(), self.clock)
+        back_off = self.misses and BackOff(tapped(self.misses, "misses", self.tap), open_case, self.clock)
+        admission = Admission(visits, open_case, read_signals, OneKey(), self.clock, back_off)
         return GateEnvironment(admission, LiveCampaigns(self.campaigns, self.clock), campaign_id)
 
     def calls(self) -> Sequence[str]:

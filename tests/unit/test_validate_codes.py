@@ -14,6 +14,7 @@ from brandday.domain.order import Line, Order
 from brandday.domain.protocols import Write
 from brandday.domain.shard import CONFIRMED, EXPIRED, HELD, Entry, Shard, encode_record
 from brandday.domain.summary import Subtotal, Tally
+from brandday.domain.visit import NO_VISIT
 from brandday.usecases.validate_codes import CheckedCode, Validation
 from tests.fakes.backend import OPENS, SALE
 from tests.fakes.coupon_api import GIFTS, PARTNER, PERCENT, PERCENT_CODE, CouponApi
@@ -26,7 +27,7 @@ SHARED = fold(PERCENT_CODE)
 
 def check(api: CouponApi, *codes: str, shopper: Shopper = MING, order: Order = ORDER) -> Validation:
     """Ask a cold environment."""
-    return api.coupon_use_cases().validate_codes(shopper, codes, order, None)
+    return api.coupon_use_cases().validate_codes(shopper, codes, order, None, NO_VISIT)
 
 
 def only(api: CouponApi, code: str, shopper: Shopper = MING) -> CheckedCode:
@@ -197,7 +198,7 @@ def test_an_order_is_not_kept_from_what_it_has_locked_itself() -> None:
     shopper = Shopper("shopper-1", channel="app")
 
     def told(order_id: str | None) -> list[str | None]:
-        found = api.coupon_use_cases().validate_codes(shopper, (mine.code, SHARED), ORDER, order_id)
+        found = api.coupon_use_cases().validate_codes(shopper, (mine.code, SHARED), ORDER, order_id, NO_VISIT)
         wallet = api.coupon_use_cases().list_coupons(shopper, ORDER, None, order_id)
         refusals = [*(one.refusal for one in found.codes), *(one.refusal for one in wallet.coupons)]
         return [None if refused is None else refused.code for refused in refusals]
