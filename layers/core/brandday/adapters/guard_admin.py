@@ -52,9 +52,9 @@ class GuardAdmin:
         self._campaign_table = campaign_table
 
     def cases(self, campaign_id: str, part: int, after: str | None) -> CasePage:
-        """Return a page of one of the parts of a campaign's cases."""
+        """Return a page of one of the parts of a campaign's cases, which may be a moment old."""
         pk = cases_key(campaign_id, part)
-        items, last = self._query(self._guard_table, pk, PAGE, after)
+        items, last = self._query(self._guard_table, pk, PAGE, after, consistent=False)
         return CasePage(tuple(decode_case(item) for item in items), last)
 
     def find(self, reference: str, campaign_ids: Sequence[str]) -> Case | None:
@@ -102,7 +102,15 @@ class GuardAdmin:
         return TrailPage(tuple(map(decode_trail_entry, items)), last)
 
     def _query(
-        self, table: str, pk: str, limit: int, after: str | None, *, prefix: str = "", newest_first: bool = False
+        self,
+        table: str,
+        pk: str,
+        limit: int,
+        after: str | None,
+        *,
+        prefix: str = "",
+        newest_first: bool = False,
+        consistent: bool = True,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return the items of a page, and the sk after which the next one begins."""
         condition, values = "pk = :pk", {":pk": {"S": pk}}
@@ -117,7 +125,7 @@ class GuardAdmin:
                 ExpressionAttributeValues=values,
                 Limit=limit,
                 ScanIndexForward=not newest_first,
-                ConsistentRead=True,
+                ConsistentRead=consistent,
                 **start,
             )
         last = answer["LastEvaluatedKey"]["sk"]["S"] if "LastEvaluatedKey" in answer else None
