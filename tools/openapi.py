@@ -227,6 +227,10 @@ def _function_of(route: Route) -> Callable[..., Any]:
         for name, (kind, text) in route.query.items()
         if name not in route.needs_query
     }
+    optional |= {
+        name.lower().replace("-", "_"): Annotated[str, params.Header(alias=name, description=text)]
+        for name, text in route.shows.items()
+    }
     if route.body is not None:
         kinds["body"] = Annotated[route.body, params.Body()]
     named = inspect.Parameter.KEYWORD_ONLY

@@ -181,6 +181,19 @@ def test_a_surprise_is_answered_without_its_details_and_logged_without_secrets()
     assert (line["status"], line["code"]) == (500, "internal_error")
 
 
+def test_what_a_visit_shows_is_not_logged_either() -> None:
+    shown = {"entry-ticket": "tkt_12345678", "challenge-solution": "eyJhYmMi", "shop-signals": "aaaa.bbbb.cccc"}
+    claims = {"device": "device-77", "phone": "+8613812345678", "email": "li@example.com"}
+    surprise = RuntimeError(" ".join([*shown.values(), *claims.values()]))
+    things = client(surprise, scope="shopper")
+    made = http_event("get_reservation", headers={**shown}, claims={**claims})
+    made.update(routeKey="", rawPath="/v1/things")
+
+    assert things.send(made).code == "internal_error"
+    assert things.lines[0]["reason"] == " ".join(["***"] * 6)
+    assert not [text for text in (*shown.values(), *claims.values()) if text in json.dumps(things.lines)]
+
+
 @pytest.mark.parametrize("broken", [{}, {"requestContext": None}, {"requestContext": {"http": {}}}, {"headers": 5}])
 def test_an_event_of_another_kind_is_an_internal_error_in_the_same_shape(broken: dict[str, Any]) -> None:
     answer = client().send(broken)

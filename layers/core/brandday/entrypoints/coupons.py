@@ -59,7 +59,7 @@ from brandday.entrypoints.order_body import (
 from brandday.entrypoints.problem import pick_language
 from brandday.entrypoints.routes import SHOPPER, Answer, File, Input, Output, Request, Route, Shape
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
 from brandday.usecases.list_coupons import Wallet, WalletCoupon
 from brandday.usecases.take_coupon import Taken
 from brandday.usecases.validate_codes import CheckedCode, Validation
@@ -268,6 +268,7 @@ ROUTES: Final = (
         statuses=(201,),
         needs_key=True,
         headers={"Idempotent-Replayed": "`true` when this request was answered before."},
+        shows=AT_THE_CLAIM,
         errors=(
             WrongMechanic,
             CouponsHandedOut,

@@ -34,7 +34,7 @@ from brandday.domain.times import to_rfc3339
 from brandday.domain.visit import Visit
 from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route, Shape, can_be
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
 from brandday.usecases.prove_entry import EntryProof
 
 ORDERS: Final = "orders"
@@ -270,6 +270,7 @@ ROUTES: Final = (
         statuses=(201,),
         needs_key=True,
         headers={"Location": "Where the entry is.", **_REPLAYED_HEADER},
+        shows=AT_THE_CLAIM,
         errors=(
             WrongMechanic,
             CampaignNotStarted,

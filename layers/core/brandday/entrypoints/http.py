@@ -64,6 +64,19 @@ SHORTEST_SECRET: Final = 4
 """Characters: what is shorter is not blotted out of messages that it has come into."""
 DEFAULT_STAGE: Final = "$default"
 
+_SECRET_HEADERS: Final = (
+    "authorization",
+    "challenge-solution",
+    "cookie",
+    "edge-secret",
+    "entry-ticket",
+    "idempotency-key",
+    "shop-signals",
+)
+
+_SECRET_CLAIMS: Final = ("address", "device", "email", "payment", "phone")
+"""What tells somebody from others, besides the subject."""
+
 _SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -289,9 +302,13 @@ def _reward_of(path: Mapping[str, str]) -> str:
 
 def _secrets(current: _Exchange) -> list[str]:
     headers = current.headers
-    found = [headers.get(name, "") for name in ("authorization", "idempotency-key", "cookie")]
-    with suppress(KeyError, TypeError):
-        found.append(str(current.event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]))
+    found = [headers.get(name, "") for name in _SECRET_HEADERS]
+    with suppress(KeyError, TypeError, AttributeError):
+        claims = current.event["requestContext"]["authorizer"]["jwt"]["claims"]
+        found.append(str(claims["sub"]))
+        found += [
+            text for text in (str(claims.get(name, "")) for name in _SECRET_CLAIMS) if len(text) >= SHORTEST_SECRET
+        ]
     # Codes, addresses and the like, also as codes are compared. The longest first: it may contain others.
     with suppress(BrandDayError):
         said = sorted(_texts(read_json(current.event, BODY_LIMIT_BYTES * 8)), key=len, reverse=True)

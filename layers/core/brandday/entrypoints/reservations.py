@@ -35,7 +35,7 @@ from brandday.domain.visit import Visit
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import SHOPPER, Answer, Input, Output, Request, Route
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
 
 ORDERS: Final = "orders"
 
@@ -166,6 +166,7 @@ ROUTES: Final = (
         statuses=(201, 200),
         needs_key=True,
         headers={"Location": "Where the reservation is.", **_REPLAYED_HEADER},
+        shows=AT_THE_CLAIM,
         errors=(
             WrongMechanic,
             CampaignNotStarted,

@@ -136,7 +136,7 @@ class Route:
     token; the handler gets the bytes, verifies them and reads them as `body` afterwards (`http_input.parse_body`), and
     an id that cannot be one looks like a wrong signature. `needs_query` are query parameters that must be there. For
     the documentation only: `query` has the type and the meaning of each query parameter, `headers` the meaning of each
-    header of the answer.
+    header of the answer, `shows` that of each header that a request may have besides the usual ones.
     """
 
     method: str
@@ -156,6 +156,7 @@ class Route:
     etag: bool = False
     query: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    shows: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def every_error(self) -> tuple[type[BrandDayError], ...]:

@@ -26,7 +26,7 @@ from brandday.domain.visit import Visit
 from brandday.entrypoints.http_input import read_choice
 from brandday.entrypoints.routes import SHOPPER, Answer, Output, Request, Route
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import visit_of
+from brandday.entrypoints.visit import AT_THE_DESK, visit_of
 
 
 class PosesChallenges(Protocol):
@@ -99,6 +99,7 @@ ROUTES: Final = (
         TicketBody,
         scope=SHOPPER,
         statuses=(201,),
+        shows=AT_THE_DESK,
         errors=(
             NoTicketNeeded,
             *_NOT_OPEN,
@@ -119,6 +120,7 @@ ROUTES: Final = (
         query={
             "kind": (Kind, "`wait`: a challenge that is solved by waiting, for those who cannot run the other one.")
         },
+        shows={"Shop-Signals": AT_THE_DESK["Shop-Signals"]},
         errors=(NoChallengeNeeded, *_NOT_OPEN, ShopSignalsInvalid),
     ),
 )

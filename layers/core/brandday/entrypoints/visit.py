@@ -5,9 +5,13 @@ from typing import Final
 from brandday.domain.visit import Visit
 from brandday.entrypoints.routes import Request
 
-TICKET_HEADER: Final = "Entry-Ticket"
-SOLUTION_HEADER: Final = "Challenge-Solution"
-SIGNALS_HEADER: Final = "Shop-Signals"
+_SIGNALS: Final = {"Shop-Signals": "What the shop has signed about this visit (a JWT)."}
+_SOLUTION: Final = {"Challenge-Solution": "The solution of a challenge of this campaign."}
+_TICKET: Final = {"Entry-Ticket": "A ticket for this campaign."}
+
+AT_THE_DESK: Final = {**_SOLUTION, **_SIGNALS}
+AT_THE_CLAIM: Final = {**_TICKET, **_SOLUTION, **_SIGNALS}
+"""The headers of a visit, for the documentation of routes."""
 
 
 def visit_of(request: Request[object]) -> Visit:
