@@ -43,10 +43,11 @@ class TicketApi:
 
     demanded: Protection
     now: int = OPENS
+    stock: int = 30
     lines: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        sold = sku("HERO", stock=30, per_shopper=2)
+        sold = sku("HERO", stock=self.stock, per_shopper=2)
         campaign = sale(sold, protection=self.demanded, limit=2, late_payment=LatePayment.REJECT)
         self.world = Backend(campaign, now=self.now)
         self.guard = MemoryGuard()

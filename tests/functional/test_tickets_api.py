@@ -8,13 +8,15 @@ import pytest
 
 from brandday.domain.campaign import Eligibility, Status
 from brandday.domain.entry_ticket import key_id, make_ticket
-from brandday.domain.protection import Ask, ChallengeTerms, Protection, TicketTerms
+from brandday.domain.protection import Ask, ChallengeTerms, Counted, Limit, Protection, TicketTerms, Window
+from brandday.domain.signals import SignalKind
 from tests.fakes.backend import CLOSES, OPENS
 from tests.fakes.ticket_api import PASSES, TicketApi
 from tests.http_client import Answered
 
 TICKET = TicketTerms(opens_before_ms=120_000, valid_ms=300_000)
 CHALLENGE = ChallengeTerms("altcha", Ask.ALWAYS, difficulty=2, valid_ms=300_000, wait_ms=60_000)
+PER_SHOPPER = Limit("tries", SignalKind.SHOPPER, Counted.ATTEMPTS, 10, Window(60_000, sliding=True))
 
 
 @pytest.fixture
@@ -131,6 +133,20 @@ def test_who_may_not_buy_gets_no_ticket(api: TicketApi) -> None:
     assert api.get_ticket().code == "campaign_paused"
     api.world.change(status=Status.ENDED, ended_at=OPENS)
     assert api.get_ticket().code == "campaign_ended"
+
+
+def test_when_everything_is_sold_nobody_is_looked_at_any_more() -> None:
+    api = TicketApi(Protection(limits=(PER_SHOPPER,), ticket=TICKET, challenge=CHALLENGE), stock=1)
+    bought = api.reserve(ticket=api.ticket(solution=api.solution())).body["id"]
+    api.world.settle()
+    assert api.get_ticket("shopper-2", solution=api.solution("shopper-2")).status == 201  # it may come back
+
+    api.world.environment().confirm(bought)
+    api.world.settle()
+    api.world.tap.calls.clear()
+    assert api.get_ticket("shopper-3").code == "sold_out"
+    assert api.get_challenge("shopper-3").code == "sold_out"
+    assert set(api.world.tap.calls) == {"campaigns.load"}
 
 
 def test_a_campaign_without_tickets_gives_out_none(hard: TicketApi) -> None:

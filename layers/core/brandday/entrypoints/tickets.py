@@ -20,6 +20,7 @@ from brandday.domain.errors import (
     RateLimited,
     ShopSignalsInvalid,
     SignalMissing,
+    SoldOut,
 )
 from brandday.domain.times import to_rfc3339
 from brandday.domain.visit import Visit
@@ -103,6 +104,7 @@ ROUTES: Final = (
         errors=(
             NoTicketNeeded,
             *_NOT_OPEN,
+            SoldOut,
             ShopSignalsInvalid,
             SignalMissing,
             ChallengeRequired,
@@ -121,7 +123,7 @@ ROUTES: Final = (
             "kind": (Kind, "`wait`: a challenge that is solved by waiting, for those who cannot run the other one.")
         },
         shows={"Shop-Signals": AT_THE_DESK["Shop-Signals"]},
-        errors=(NoChallengeNeeded, *_NOT_OPEN, ShopSignalsInvalid),
+        errors=(NoChallengeNeeded, *_NOT_OPEN, SoldOut, ShopSignalsInvalid),
     ),
 )
 """The routes of TicketsFunction."""

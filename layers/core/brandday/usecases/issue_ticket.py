@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from brandday.domain.campaign import Campaign, Shopper, check_eligible, check_open
 from brandday.domain.entry_ticket import make_ticket
-from brandday.domain.errors import NoTicketNeeded
+from brandday.domain.errors import NoTicketNeeded, SoldOut
 from brandday.domain.protection import Protection
 from brandday.domain.visit import Visit
 from brandday.usecases.guard_ports import Desk, PassKeys
-from brandday.usecases.live_campaigns import LiveCampaigns
+from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Clock
 
 
@@ -43,6 +43,7 @@ class IssueTicket:
             raise NoTicketNeeded
         check_open(campaign, tickets_open_at(campaign, protection), self._now())
         check_eligible(campaign, shopper)
+        check_left(live)
         solved_at = self._desk.enter(live, protection, shopper, visit)
         now = self._now()  # the desk may have taken a while
         # With a challenge the pass is as old as that: one that was solved brings one claim, however many tickets.
@@ -51,6 +52,16 @@ class IssueTicket:
         key_id, key = self._keys.current()
         text = make_ticket(key_id, key, campaign.id, shopper.id, passed_at, expires_at, self._nonce())
         return Ticket(text, expires_at)
+
+
+def check_left(live: LiveCampaign) -> None:
+    """Raise SoldOut if all units there are have been sold: nobody needs to be looked at any more, let alone counted.
+
+    A lottery is never over like this; who has got something already repeats that request without a new ticket.
+    """
+    skus = live.campaign.skus
+    if live.campaign.lottery is None and all(live.is_sold_out(sku.sku) for sku in skus):
+        raise SoldOut(sku=skus[0].sku)
 
 
 def tickets_open_at(campaign: Campaign, protection: Protection) -> int:

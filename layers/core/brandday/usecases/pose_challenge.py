@@ -15,7 +15,7 @@ from brandday.domain.protection import ChallengeTerms, Protection
 from brandday.domain.risk import Mode, RiskTerms
 from brandday.domain.visit import Visit
 from brandday.usecases.guard_ports import Desk, PassKeys
-from brandday.usecases.issue_ticket import tickets_open_at
+from brandday.usecases.issue_ticket import check_left, tickets_open_at
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Clock
 
@@ -57,6 +57,7 @@ class PoseChallenge:
         # So early that it can be solved when the desk opens, and is still good then.
         check_open(campaign, tickets_open_at(campaign, protection) - terms.valid_ms, now)
         check_eligible(campaign, shopper)
+        check_left(live)
         posing = self._find(WAIT.name if wait else terms.kind)
         difficulty = 1 if wait else self._difficulty(live, protection, terms, shopper, visit, now)
         key_id, key = self._keys.current()
