@@ -20,6 +20,7 @@ from brandday.entrypoints.redemptions import RedemptionUseCases
 from brandday.entrypoints.routes import Route
 from brandday.usecases.back_off import BackOff, CodeGuard
 from brandday.usecases.coupon_facts import facts_of, job_source
+from brandday.usecases.guard_ports import Gate
 from brandday.usecases.issue_rewards import CouponBook, IssueRewards
 from brandday.usecases.list_coupons import ListCoupons
 from brandday.usecases.live_campaigns import LiveCampaigns
@@ -126,6 +127,8 @@ class CouponApi:
     """What guessers have missed; None: nobody counts it."""
     tap: Tap = field(default_factory=Tap)
     """Sees the calls about misses."""
+    gate: Gate | None = None
+    """Who lets shoppers in where a campaign is protected."""
 
     def __post_init__(self) -> None:
         self.campaigns = MemoryCampaigns(MemorySummaries(), salt=SALT, secret=bytes(range(SECRET_BYTES)))
@@ -259,7 +262,7 @@ class CouponApi:
         live, owner_of = self.live(), Owners(self.campaigns.known_salt)
         codes = self.codes(live)
         return CouponUseCases(
-            take_coupon=TakeCoupon(live, self.stock, codes.keys, self.clock),
+            take_coupon=TakeCoupon(live, self.stock, codes.keys, self.clock, self.gate),
             list_coupons=ListCoupons(self.coupons, live, codes.keys, owner_of, self.clock),
             validate_codes=ValidateCodes(codes, live, self.stock, owner_of, self.clock, self.guard()),
             show_coupon=ShowCoupon(codes, owner_of),

@@ -13,6 +13,7 @@ from brandday.entrypoints.draws import DrawUseCases
 from brandday.entrypoints.entries import EntryUseCases
 from brandday.usecases.browse_campaigns import BrowseCampaigns
 from brandday.usecases.enter_lottery import EnterLottery, GrantChances
+from brandday.usecases.guard_ports import Gate
 from brandday.usecases.hold_draw import result_of
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_lotteries import LiveLotteries
@@ -61,6 +62,8 @@ class LotteryApi:
     campaign_id: str
     kept: MemoryDraws = field(default_factory=MemoryDraws)
     lines: list[Any] = field(default_factory=list)
+    gate: Gate | None = None
+    """Who lets shoppers in where a campaign is protected."""
 
     def call(
         self,
@@ -142,7 +145,7 @@ class LotteryApi:
         """A cold environment of EntriesFunction."""
         world, live = self.world, self._live()
         lotteries = LiveLotteries(live, world.campaigns)
-        use = EnterLottery(lotteries, world.entrants, self._records(), world.clock)
+        use = EnterLottery(lotteries, world.entrants, self._records(), world.clock, self.gate)
         return EntryUseCases(
             enter_lottery=use.enter,
             get_entry=use.get,
