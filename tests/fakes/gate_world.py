@@ -165,7 +165,8 @@ class GateWorld:
         """Return a cold execution environment."""
         visits, cases = tapped(self.guard, "visits", self.tap), tapped(self.guard, "cases", self.tap)
         open_case = OpenCase(cases, OneKey(), self.clock)
-        back_off = self.misses and BackOff(tapped(self.misses, "misses", self.tap), open_case, self.clock)
+        misses = self.misses
+        back_off = None if misses is None else BackOff(tapped(misses, "misses", self.tap), open_case, self.clock)
         admission = Admission(visits, open_case, read_signals, OneKey(), self.clock, back_off)
         return GateEnvironment(admission, LiveCampaigns(self.campaigns, self.clock), campaign_id)
 

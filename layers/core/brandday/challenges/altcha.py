@@ -37,7 +37,7 @@ class AltchaChallenger:
         self, key_id: str, key: bytes, binding: str, terms: ChallengeTerms, difficulty: int, now: int
     ) -> Mapping[str, Any]:
         """Return what the widget takes as its `challenge`."""
-        from altcha import create_challenge  # 20 ms that only campaigns with challenges pay
+        from altcha import create_challenge  # only where somebody asks for a challenge
 
         expires_at = now + terms.valid_ms
         posed = create_challenge(
