@@ -19,7 +19,7 @@ CODE_STYLES: Mapping[str, str] = {
 BAR = 24
 """Characters of the longest bar."""
 
-_GROUNDS_STYLES: Mapping[str, str] = {"rule": "magenta", "limit": "yellow", "gone": "dim"}
+_GROUNDS_STYLES: Mapping[str, str] = {"rule": "magenta", "limit": "yellow", "guessing": "cyan", "gone": "dim"}
 
 
 def render_report(report: Mapping[str, Any]) -> RenderableType:

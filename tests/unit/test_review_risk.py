@@ -196,6 +196,15 @@ def test_limits_in_words() -> None:
     assert limit_text(fixed) == "At most 30 attempts per network in each window of 86,400 seconds."
 
 
+def test_the_case_of_a_guesser_is_found_and_explained_though_it_is_of_no_campaign(desk: RiskDesk) -> None:
+    case = desk.open(case_of(1, campaign_id="coupon.codes", code="rate_limited", reasons=("wrong_codes",)))
+
+    (reason,) = desk.review.explain(case.reference).reasons
+
+    assert reason.grounds is Grounds.GUESSING
+    assert "ends by itself" in reason.text
+
+
 def test_a_case_whose_campaign_is_not_to_be_loaded_is_still_explained(desk: RiskDesk) -> None:
     case = desk.open(case_of(1))
 

@@ -119,7 +119,7 @@ class ReasonBody(Shape):
     """A rule or a limit that stood against somebody."""
 
     name: str
-    grounds: Annotated[Grounds, Field(description="`gone`: it is not declared any more.")]
+    grounds: Annotated[Grounds, Field(description="`guessing`: wrong codes, tickets; `gone`: not declared any more.")]
     text: str
     weight: Annotated[int | None, Field(description="A rule's, as declared now.")]
 

@@ -53,6 +53,12 @@ REMEMBERED: Final = 10_000
 CODES_CASE: Final = "coupon.codes"
 """In place of a campaign, where cases about codes are kept: a code that is none belongs to no campaign."""
 
+REASONS: Final[Mapping[str, str]] = {
+    f"wrong_{what}": f"Different wrong {what}, more than an hour has free. It ends by itself; nobody can cut it short."
+    for what in Guessed
+}
+"""What the reasons of such cases are, in words."""
+
 
 class MissKey(NamedTuple):
     """Whose misses, and about what."""

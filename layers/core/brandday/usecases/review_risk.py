@@ -12,13 +12,15 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from brandday.domain.campaign import Campaign
-from brandday.domain.errors import CampaignNotFound, CaseNotFound, TemporarilyOverloaded
+from brandday.domain.errors import CampaignNotFound, CaseNotFound, RateLimited, TemporarilyOverloaded
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.protection import Limit
 from brandday.domain.refusal_case import Case
 from brandday.domain.risk import Listed, Mode, RiskTerms
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import Change, TrailEntry
+from brandday.usecases.back_off import CODES_CASE
+from brandday.usecases.back_off import REASONS as GUESSING_REASONS
 from brandday.usecases.guard_desk_ports import CASE_PARTS, KeptCases, Lists
 from brandday.usecases.keep_lists import act_id, change_of, end_of_day, live_one
 from brandday.usecases.ports import Campaigns, Clock
@@ -37,6 +39,8 @@ class Grounds(StrEnum):
 
     RULE = "rule"
     LIMIT = "limit"
+    GUESSING = "guessing"
+    """Wrong codes or tickets (usecases/back_off.py)."""
     GONE = "gone"
     """It is not declared any more."""
 
@@ -234,7 +238,7 @@ class ReviewRisk:
                     break
 
     def _find(self, reference: str) -> Case:
-        case = self.cases.find(reference, self.campaigns.list_ids())
+        case = self.cases.find(reference, [*self.campaigns.list_ids(), CODES_CASE])
         if case is None or case.forget_at <= self.now():
             raise CaseNotFound
         return case
@@ -289,6 +293,8 @@ def explain(campaign: Campaign | None, code: str, name: str) -> Reason:
         # A limit and a rule may have the same name; the code tells which of them it was.
         if found := limits + rules if code in _OF_LIMITS else rules + limits:
             return found[0]
+    if name in GUESSING_REASONS and code == RateLimited.code:
+        return Reason(name, Grounds.GUESSING, GUESSING_REASONS[name])
     return Reason(name, Grounds.GONE, "The campaign does not declare this any more.")
 
 
