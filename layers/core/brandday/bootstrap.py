@@ -12,7 +12,6 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from brandday.adapters import aws
-from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
 from brandday.config.settings import (
     CouponSettings,
@@ -22,11 +21,11 @@ from brandday.config.settings import (
     RewardSettings,
     Settings,
 )
-from brandday.usecases.live_campaigns import LiveCampaigns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from brandday.adapters.campaign_table import CampaignTable
     from brandday.adapters.coupon_table import CouponTable
     from brandday.adapters.draw_table import DrawTable
     from brandday.adapters.entry_counts import EntryCountTable
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from brandday.usecases.guard_ports import Desk, Gate, PassKeys, SignalReader, Tallies
     from brandday.usecases.issue_rewards import CouponBook
     from brandday.usecases.issue_wins import IssueWins
+    from brandday.usecases.live_campaigns import LiveCampaigns
     from brandday.usecases.live_codes import LiveCodes
     from brandday.usecases.open_case import OpenCase
     from brandday.usecases.read_signals import Marker
@@ -87,9 +87,17 @@ class _Tables:
     """The tables of the environment, over one client."""
 
     def __init__(self) -> None:
+        from brandday.adapters.campaign_table import CampaignTable
+
         self.settings = Settings.from_env()
         self.client = aws.dynamodb_client(self.settings.database_timeout_ms)
         self.campaigns = CampaignTable(self.client, self.settings.campaign_table, copy=now_ms())
+
+    def live(self) -> LiveCampaigns:
+        """Return campaigns as this environment remembers them."""
+        from brandday.usecases.live_campaigns import LiveCampaigns
+
+        return LiveCampaigns(self.campaigns, now_ms)
 
     @property
     def refusals(self) -> RefusalTable:
@@ -355,7 +363,7 @@ def reservations() -> Handler:
     from brandday.usecases.reserve_units import ReserveUnits
 
     tables = _Tables()
-    live, stock, guards = LiveCampaigns(tables.campaigns, now_ms), tables.stock, _Guards(tables)
+    live, stock, guards = tables.live(), tables.stock, _Guards(tables)
     manage = ManageReservation(live, stock, now_ms)
     use_cases = ReservationUseCases(
         reserve_units=ReserveUnits(live, stock, now_ms, guards.gate, guards.tallies),
@@ -384,7 +392,7 @@ def tickets() -> Handler:
     from brandday.usecases.pose_challenge import PoseChallenge
 
     tables = _Tables()
-    live, guards = LiveCampaigns(tables.campaigns, now_ms), _Guards(tables)
+    live, guards = tables.live(), _Guards(tables)
     use_cases = TicketUseCases(
         issue_ticket=IssueTicket(live, guards.desk, guards.pass_keys, lambda: random_bytes(8).hex(), now_ms),
         pose_challenge=PoseChallenge(live, guards.desk, guards.pass_keys, now_ms),
@@ -407,7 +415,7 @@ def campaigns() -> Handler:
     from brandday.usecases.browse_campaigns import BrowseCampaigns
 
     tables = _Tables()
-    browse = BrowseCampaigns(LiveCampaigns(tables.campaigns, now_ms), tables.campaigns, now_ms)
+    browse = BrowseCampaigns(tables.live(), tables.campaigns, now_ms)
     use_cases = CampaignUseCases(list_campaigns=browse.list_campaigns, get_campaign=browse.get_campaign)
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
@@ -434,7 +442,7 @@ def entries() -> Handler:
 
     tables = _Tables()
     entrants, draws, stored = tables.entries, tables.draws, tables.campaigns
-    live = LiveCampaigns(stored, now_ms)
+    live = tables.live()
     lotteries = LiveLotteries(live, stored)
     guards = _Guards(tables)
     enter = EnterLottery(lotteries, entrants, Records(entrants, tables.stock), now_ms, guards.gate, guards.tallies)
@@ -470,7 +478,7 @@ def coupons() -> Handler:
 
     tables = _Tables()
     stored, stock, owner_of = tables.coupons, tables.stock, Owners(tables.campaigns.known_salt)
-    live = LiveCampaigns(tables.campaigns, now_ms)
+    live = tables.live()
     codes, guards = tables.codes(live), _Guards(tables)
     use_cases = CouponUseCases(
         take_coupon=TakeCoupon(live, stock, codes.keys, now_ms, guards.gate, guards.tallies),
@@ -498,7 +506,7 @@ def redemptions() -> Handler:
     from brandday.usecases.redeem_coupons import RedeemCoupons
 
     tables = _Tables()
-    live, owner_of = LiveCampaigns(tables.campaigns, now_ms), Owners(tables.campaigns.known_salt)
+    live, owner_of = tables.live(), Owners(tables.campaigns.known_salt)
     guard = _Guards(tables).code_guard
     redeem = RedeemCoupons(tables.codes(live), live, tables.coupons, tables.stock, owner_of, now_ms, guard)
     use_cases = RedemptionUseCases(
@@ -523,7 +531,7 @@ def draws() -> Handler:
 
     tables = _Tables()
     stored, kept = tables.campaigns, tables.draws
-    live = LiveCampaigns(stored, now_ms)
+    live = tables.live()
     browse = _browse_lotteries(live, stored, kept)
     use_cases = DrawUseCases(
         get_draw=browse.draw,
@@ -543,7 +551,7 @@ def entry_projector() -> Handler:
     from brandday.usecases.count_entries import CountEntries
 
     tables = _Rewards()
-    issue = _issue_wins(tables, LiveCampaigns(tables.campaigns, now_ms))
+    issue = _issue_wins(tables, tables.live())
     return build_handler(CountEntries(issue, tables.entry_counts), read_entrant_change)
 
 
@@ -577,7 +585,7 @@ def draw_holder() -> Handler:
 
     tables = _Rewards()
     entrants, draws, stored = tables.entries, tables.draws, tables.campaigns
-    live = LiveCampaigns(stored, now_ms)
+    live = tables.live()
     lotteries, records = LiveLotteries(live, stored), Records(entrants, tables.stock)
     settle = SettleEntries(lotteries, records, now_ms)
     return build_handler(
@@ -616,7 +624,7 @@ def stock_projector() -> Handler:
     tables = _Tables()
     timeout = tables.settings.database_timeout_ms
     project = ProjectStock(
-        LiveCampaigns(tables.campaigns, now_ms),
+        tables.live(),
         KeepSummary(SummaryTable(tables.client, tables.settings.campaign_table), now_ms),
         HoldQueue(aws.sqs_client(timeout), tables.settings.hold_queue_url),
         now_ms,
@@ -636,7 +644,7 @@ def hold_expiry() -> Handler:
 
     tables = _Tables()
     queue = HoldQueue(aws.sqs_client(tables.settings.database_timeout_ms), tables.settings.hold_queue_url)
-    expire = ExpireHolds(LiveCampaigns(tables.campaigns, now_ms), tables.stock, queue, now_ms)
+    expire = ExpireHolds(tables.live(), tables.stock, queue, now_ms)
     return build_handler(expire, partial(milliseconds, "HoldExpiryLag"))
 
 
@@ -651,7 +659,7 @@ def stock_sweeper() -> Handler:
     tables = _Tables()
     return build_handler(
         SweepStock(
-            LiveCampaigns(tables.campaigns, now_ms),
+            tables.live(),
             tables.campaigns,
             tables.stock,
             KeepSummary(SummaryTable(tables.client, tables.settings.campaign_table), now_ms),
@@ -679,7 +687,7 @@ def admin() -> Handler:
     from brandday.usecases.rehearse_draw import RehearseDraw
 
     tables = _Rewards()
-    live = LiveCampaigns(tables.campaigns, now_ms)
+    live = tables.live()
     check = CheckDestinations(CONNECTORS, _tools(tables))
     use_cases = AdminUseCases(
         operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes, check),
@@ -712,7 +720,7 @@ def rewards() -> Handler:
     tables = _Rewards()
     manage = ManageRewards(
         tables.rewards,
-        LiveCampaigns(tables.campaigns, now_ms),
+        tables.live(),
         Owners(tables.campaigns.known_salt),
         AddressCipher(aws.kms_client(tables.settings.database_timeout_ms), tables.reward_settings.address_key_id),
         now_ms,
@@ -742,7 +750,7 @@ def fulfilments() -> Handler:
     settings, stored = tables.reward_settings, tables.rewards
     # Looking for dead letters asks all of SQS's servers and may wait a second for that.
     sqs = aws.sqs_client(tables.settings.database_timeout_ms + QUEUE_PATIENCE_MS)
-    live = LiveCampaigns(tables.campaigns, now_ms)
+    live = tables.live()
     operate = OperateRewards(
         stored,
         RewardActs(tables.client, settings.reward_table, tables.settings.campaign_table),
@@ -804,7 +812,7 @@ def reward_issuer() -> Handler:
 
     tables = _Rewards()
     pool = ThreadPoolExecutor(REWARDS_AT_ONCE)  # a batch may hold a thousand sales, and a client has ten connections
-    live = LiveCampaigns(tables.campaigns, now_ms)
+    live = tables.live()
     issue = IssueRewards(live, tables.rewards, now_ms, each=pool.map, book=tables.coupon_book(live))
     return build_handler(issue, read_change, done="issued")
 
@@ -844,7 +852,7 @@ def fulfilment_worker() -> Handler:
     dead_letters = DeadLetters(sqs, settings.fulfilment_dead_letter_queue_url)
     deliver = DeliverRewards(
         rewards=tables.rewards,
-        campaigns=LiveCampaigns(tables.campaigns, now_ms),
+        campaigns=tables.live(),
         connectors=CONNECTORS,
         tools=_tools(tables),
         cipher=AddressCipher(aws.kms_client(timeout), settings.address_key_id),
@@ -866,6 +874,6 @@ def reward_sweeper() -> Handler:
     from brandday.usecases.sweep_rewards import SweepRewards
 
     tables = _Rewards()
-    live = LiveCampaigns(tables.campaigns, now_ms)
+    live = tables.live()
     return_prize = ReturnPrizes(Records(tables.entries, tables.stock))
     return build_handler(SweepRewards(live, tables.campaigns, tables.rewards, tables.stock, now_ms, return_prize))
