@@ -269,18 +269,45 @@ def test_campaigns_of_a_brand_day_count_together() -> None:
     backend.environment().reserve("bob", visit=PHONE)
 
 
-def test_a_limit_that_is_reached_on_the_way_to_another_shard_leaves_no_pointer_behind() -> None:
-    backend = guarded(per_device(1), stock=2, per_shopper=1, shards=2)
-    environment = backend.environment()
-    environment.reserve(backend.shopper_at(0), visit=TABLET)
-    environment.confirm(environment.reserve(other := backend.shopper_at(1), visit=PHONE).reservation.id)
-    del other
-    late = backend.shopper_at(0, 1)
+def only_other_shards_have_units() -> Backend:
+    """The home of whoever comes next is empty, and another shard is not."""
+    backend = guarded(per_device(1), stock=3, per_shopper=1, shards=3)
+    backend.environment().reserve(backend.shopper_at(0), visit=TABLET)
+    return backend
 
+
+def test_a_limit_that_stands_is_found_before_anything_is_announced_in_another_shard() -> None:
+    backend = only_other_shards_have_units()
+    backend.environment().reserve(backend.shopper_at(1), visit=PHONE)
+    before = len(backend.tap.calls)
+
+    refusal = backend.environment().refused(backend.shopper_at(0, 1), visit=PHONE)
+
+    assert isinstance(refusal, LimitReached)
+    assert "stock.read" in backend.tap.calls[before:]
+    assert not {"stock.write", "tallies.write_shard"} & set(backend.tap.calls[before:])
+    backend.check()
+
+
+def test_a_limit_that_is_reached_on_the_way_to_another_shard_leaves_no_pointer_behind() -> None:
+    backend = only_other_shards_have_units()
+    late, announced = backend.shopper_at(0, 1), 0
+
+    def meanwhile(call: str) -> None:
+        nonlocal announced
+        record = backend.stock.shard(0, SALE).records.get(backend.layout.name_of(late), "")
+        if call == "stock.write" and ">" in record:
+            backend.tap.after = lambda _: None
+            announced = int(record.partition("@")[2])
+            backend.environment().reserve(backend.shopper_at(3 - announced), visit=PHONE)
+
+    backend.tap.after = meanwhile
     refusal = backend.environment().refused(late, visit=PHONE)
 
-    assert isinstance(refusal, LimitReached | AllHeld)
-    assert backend.layout.name_of(late) not in backend.stock.shard(0, SALE).records
+    assert announced
+    assert isinstance(refusal, LimitReached)
+    assert ">" not in backend.stock.shard(0, SALE).records[backend.layout.name_of(late)]
+    assert backend.owned(late) == 0
     backend.check()
 
 
