@@ -17,7 +17,7 @@ from brandday.adapters.keys import GUARD, activity_key, case_key, listing_key
 from brandday.domain.activity import Activity, ActivityKey, Note, Part
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.listing import Listing, ListingKey
-from brandday.domain.refusal_case import Case
+from brandday.domain.refusal_case import SAVE_EVERY_MS, Case
 from brandday.domain.risk import Listed, Mode
 from brandday.domain.signals import SignalKind
 from brandday.usecases.guard_ports import Cases, Visits
@@ -201,7 +201,8 @@ def test_a_case_comes_back_as_it_was_saved_and_the_latest_counts(place: Place, s
     place.cases.save(a_case(scope))
     assert place.case(scope, "7Q2MX0KD93") == a_case(scope)
 
-    later = a_case(scope, at=AT + 7, mode=Mode.ENFORCE, code="rate_limited", score=0, reasons=("per-minute",), marks={})
+    facts: dict[str, Any] = {"code": "rate_limited", "score": 0, "reasons": ("per-minute",), "marks": {}}
+    later = a_case(scope, at=AT + SAVE_EVERY_MS, **facts)
     place.cases.save(later)
     assert place.case(scope, "7Q2MX0KD93") == later
 
@@ -209,8 +210,19 @@ def test_a_case_comes_back_as_it_was_saved_and_the_latest_counts(place: Place, s
 def test_a_case_that_was_lifted_stays_lifted(place: Place, scope: str) -> None:
     place.cases.save(a_case(scope))
     place.lift(a_case(scope), AT + 3)
-    place.cases.save(a_case(scope, at=AT + 5))
-    assert place.case(scope, "7Q2MX0KD93") == a_case(scope, at=AT + 5, lifted_at=AT + 3)
+    later = AT + SAVE_EVERY_MS
+    place.cases.save(a_case(scope, at=later))
+    assert place.case(scope, "7Q2MX0KD93") == a_case(scope, at=later, lifted_at=AT + 3)
+
+
+def test_a_case_of_a_moment_ago_stays_unless_it_was_of_a_shadow(place: Place, scope: str) -> None:
+    place.cases.save(a_case(scope))
+    place.cases.save(a_case(scope, at=AT + SAVE_EVERY_MS - 1))
+    assert place.case(scope, "7Q2MX0KD93") == a_case(scope)
+    enforced = a_case(scope, at=AT + 1, mode=Mode.ENFORCE)
+    for each in (enforced, a_case(scope, at=AT + 2, mode=Mode.ENFORCE), a_case(scope, at=AT + 3)):
+        place.cases.save(each)
+    assert place.case(scope, "7Q2MX0KD93") == enforced
 
 
 # --- trouble ------------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ class MemoryGuard:
         """Keep a case; one that was lifted stays lifted."""
         key = (case.campaign_id, case.reference)
         before = self.cases.get(key)
+        if before is not None and not case.replaces(before):
+            return
         self.cases[key] = replace(case, lifted_at=None if before is None else before.lifted_at)
 
     # --- what tests do ---

@@ -18,6 +18,10 @@ _LENGTH = 10
 _READ_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
+SAVE_EVERY_MS = 60_000
+"""How often the same shopper's refusals in a campaign are written down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One shopper's refusal in one campaign; the latest one, if there were several.
@@ -36,6 +40,10 @@ class Case:
     marks: Mapping[SignalKind, str]
     forget_at: int
     lifted_at: int | None = None
+
+    def replaces(self, kept: Case) -> bool:
+        """Whether it is to be written over one that is kept: a moment later only if that was but of a shadow."""
+        return self.at - kept.at >= SAVE_EVERY_MS or (self.mode is Mode.ENFORCE and kept.mode is Mode.SHADOW)
 
 
 def reference_of(key: bytes, campaign_id: str, shopper: str) -> str:

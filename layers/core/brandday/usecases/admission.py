@@ -8,7 +8,7 @@ What it costs, in this order, and nothing beyond what the campaign's protection 
 3. One write at most, and only for those who are let in: the attempt is noted under one signal (`domain/activity.py`).
    If that shows that others were faster, it is refused after all, so that environments that look at the same time do
    not let in more. In shadow mode rules may take a write of their own, as they must not take one from the limits.
-4. For those who are refused, one write a minute: their case.
+4. For those who are refused, their case: one write a minute, and a read where another environment has written it.
 
 A database that is too busy lets nobody in (TemporarilyOverloaded). Only a note may be lost: where so many arrive in the
 same second, the count is high already.

@@ -112,7 +112,9 @@ class Cases(Protocol):
     """Cases, by campaign and reference."""
 
     def save(self, case: Case) -> None:
-        """Keep a case, in the place of an earlier one with its reference; one that was lifted stays lifted."""
+        """Keep a case, in the place of an earlier one with its reference if that is to be replaced (`Case.replaces`);
+        one that was lifted stays lifted.
+        """
 
 
 class MarkKeys(Protocol):

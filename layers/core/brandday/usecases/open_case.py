@@ -1,14 +1,11 @@
 """Cases are opened: a refusal gets the reference under which an operator can explain and lift it."""
 
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.domain.refusal_case import Case, reference_of
+from brandday.domain.refusal_case import SAVE_EVERY_MS, Case, reference_of
 from brandday.domain.risk import Mode
 from brandday.domain.signals import SignalKind, Signals
 from brandday.usecases.guard_ports import Cases, MarkKeys
 from brandday.usecases.ports import Clock
-
-SAVE_EVERY_MS = 60_000
-"""How often an environment writes down the same shopper's refusals in a campaign."""
 
 KEEP_MS = 90 * 24 * 60 * 60 * 1000
 """How long a case can be looked at."""
@@ -18,7 +15,9 @@ KEEP = 4096
 
 
 class OpenCase:
-    """Opens cases, with at most one write per shopper, campaign and minute; one instance serves an environment."""
+    """Opens cases, saving at most one per shopper, campaign and minute; one instance serves an environment. What others
+    have saved in that minute is for `Cases.save` to see.
+    """
 
     def __init__(self, cases: Cases, mark_keys: MarkKeys, now: Clock) -> None:
         self._cases = cases
