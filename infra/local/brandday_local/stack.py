@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 from brandday_local import deploy, emulator, issuer, receiver, shop_signals
@@ -51,6 +53,12 @@ LOCAL_PARAMETERS: Mapping[str, str] = {
 }
 
 
+@cache
+def _emulated(endpoint_url: str, _thread: int) -> Emulated:
+    # a tenth of a second for each session that reads what a service is; sessions are not made for several threads
+    return Emulated(endpoint_url)
+
+
 class NoStackRunning(RuntimeError):
     """Nobody has started the local stack."""
 
@@ -89,12 +97,12 @@ class LocalStack:
 
     @property
     def aws(self) -> Emulated:
-        """Clients of its services."""
-        return Emulated(self.endpoint_url)
+        """Clients of its services, the same ones whenever a thread asks."""
+        return _emulated(self.endpoint_url, threading.get_ident())
 
-    @property
+    @cached_property
     def tokens(self) -> TokenIssuer:
-        """The issuer whose tokens it accepts; keep it when minting many."""
+        """The issuer whose tokens it accepts."""
         return TokenIssuer(self.issuer, self.audience, SigningKey.load(key_file()))
 
     def token(self, subject: str, scope: str, **claims: object) -> str:
