@@ -18,7 +18,8 @@ from brandday.domain.errors import (
 )
 from brandday.domain.protection import Counted, Limit, Window
 from brandday.domain.refusal_case import REFERENCE, reference_of
-from brandday.domain.risk import Listed, Mode
+from brandday.domain.risk import Listed, Mode, Weighed
+from brandday.domain.risk_rules.too_fast import TooFast
 from brandday.domain.signals import SignalKind
 from brandday.domain.tally import TallyKey, Wanted
 from brandday.usecases.admission import FORGET_AFTER_MS, KEEP, REMEMBER_MS
@@ -455,6 +456,38 @@ def test_a_refusal_is_written_down_even_if_the_shadow_was_a_moment_ago() -> None
         gate.said("ann", visit(account_created_at=YOUNG))
     (case,) = world.guard.cases.values()
     assert (case.code, case.mode) == (RateLimited.code, Mode.ENFORCE)
+
+
+def test_items_stay_small_because_what_is_over_is_dropped() -> None:
+    world = GateWorld(protection(BY_SHOPPER))
+    gate = world.environment()
+    for _ in range(40):
+        gate.enter("ann", visit())
+        world.clock.advance(25_000)
+    (activity,) = world.guard.activity.values()
+    assert len(activity.counts) <= 5
+
+
+def test_rules_about_haste_count_from_when_tickets_are_given_out() -> None:
+    hasty = rules(Weighed("hasty", 50, TooFast(500)))
+    opens = OPENS - TICKET.opens_before_ms
+    for demanded, opened_at in ((protection(ticket=TICKET, risk=hasty), opens), (protection(risk=hasty), OPENS)):
+        world = GateWorld(demanded)
+        gate = world.environment()
+        world.clock.now = opened_at + 499
+        assert gate.said("bot", visit()) == "not_admitted"
+        world.clock.now = opened_at + 500
+        assert gate.said("ann", visit()) == "in"
+
+
+def test_a_campaign_that_is_prolonged_is_remembered_longer() -> None:
+    world = GateWorld(protection(BY_SHOPPER))
+    gate = world.environment()
+    gate.enter("ann", visit())
+    world.put(sale(protection=world.protection, ends_at=CLOSES + HOUR))
+    world.clock.advance(1000)
+    gate.enter("ann", visit())
+    assert list(world.guard.forget_at.values()) == [(CLOSES + HOUR + FORGET_AFTER_MS) // 1000]
 
 
 def test_memory_is_bounded() -> None:
