@@ -143,6 +143,13 @@ def test_a_forged_token_is_refused(stack: LocalStack, api: httpx.Client) -> None
 
 
 @pytest.mark.stack
+def test_the_throttles_of_the_template_are_there(stack: LocalStack) -> None:
+    (stage,) = stack.aws.http_api.get_stages(ApiId=stack.api_id)["Items"]
+    wanted = YAML().load(ROOT / "template.yaml")["Resources"]["Api"]["Properties"]["RouteSettings"]
+    assert set(stage["RouteSettings"]) == set(wanted) <= {route.key for route in ROUTES}
+
+
+@pytest.mark.stack
 def test_a_browser_may_ask(stack: LocalStack, api: httpx.Client) -> None:
     asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
     answer = api.options("/v1/campaigns/none-such/reservations", headers=asked)
