@@ -22,6 +22,7 @@ MODULES = (
     "draw",
     "growth",
     "guesses",
+    "gates",
 )
 """Each has a `main()` that prints its tables, saves its own section of results.json and stops with an error if what
 it claims does not hold."""
