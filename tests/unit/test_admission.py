@@ -351,6 +351,14 @@ def test_who_has_not_solved_what_everybody_has_to_solve_costs_no_call() -> None:
     assert world.calls() == [LOOK, NOTE]
 
 
+def test_a_shadow_does_not_make_a_solution_a_gift() -> None:
+    shadow = rules(NEW, mode=Mode.SHADOW, challenge_at=10, refuse_at=None)
+    world = GateWorld(protection(challenge=ALWAYS, risk=shadow))
+    posed_at, waited = world.clock(), world.waited("ann")
+    world.clock.advance(30_000)
+    assert world.environment().enter("ann", visit(solution=waited, account_created_at=YOUNG)) == posed_at
+
+
 def test_who_is_vouched_for_has_solved_it() -> None:
     world = GateWorld(protection(challenge=ALWAYS))
     assert world.environment().admit("ann", visit(vouched="yes")).passed_at is None
@@ -497,6 +505,15 @@ def test_memory_is_bounded() -> None:
         gate.said(f"bot-{number}", visit(account_created_at=YOUNG))
     memory = gate.admission._refused
     assert len(memory) == KEEP
+
+
+def test_what_one_campaign_refuses_another_does_not() -> None:
+    world = GateWorld(protection(BY_SHOPPER))
+    world.put(sale(id="other", protection=world.protection))
+    gate, other = world.environment(), world.environment("other")
+    other.admission = gate.admission
+    assert [gate.said("ann", visit()) for _ in range(4)] == ["in"] * 3 + ["rate_limited"]
+    assert other.said("ann", visit()) == "in"
 
 
 def test_new_terms_count_as_soon_as_they_are_known() -> None:
