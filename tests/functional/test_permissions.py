@@ -721,6 +721,9 @@ def _pick() -> None:
     assert _as_shopper(coupons, "GET", f"/v1/coupons/{coupon['id']}/qr", 0)["statusCode"] == 200
     wallet = _as_shopper(coupons, "GET", "/v1/coupons", 0, query={"order": json.dumps(_order())})
     assert len(json.loads(wallet["body"])["coupons"]) == 3
+    guess = {"codes": [f"GUESS-{number}" for number in range(10)], "order": _order()}
+    answers = {_as_shopper(coupons, "POST", "/v1/validations", 99, body=guess)["statusCode"] for _ in range(2)}
+    assert answers == {200, 429}
 
 
 def _write_down() -> None:

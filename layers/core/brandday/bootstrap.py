@@ -173,6 +173,11 @@ class _Later:
         setattr(self, name, found)
         return found
 
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        """Python looks for this on the class, not with `__getattr__`."""
+        made: Any = self._make()
+        return made(*given, **named)
+
 
 class _Guards:
     """What stands guard over protected campaigns; each part is made when the first such campaign needs it.
@@ -796,7 +801,7 @@ def risk() -> Handler:
     kept = GuardAdmin(tables.client, guards.settings.guard_table, tables.settings.campaign_table)
     use_cases = RiskUseCases(
         review=ReviewRisk(tables.campaigns, kept, kept, now_ms),
-        lists=KeepLists(kept, lambda kind, value: guards.marker.mark(kind, value), now_ms),
+        lists=KeepLists(kept, guards.marker.mark, now_ms),
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
