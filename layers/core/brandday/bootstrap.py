@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from brandday.adapters.stock_table import StockTable
     from brandday.connectors.port import Tools
     from brandday.domain.campaign import Shopper
-    from brandday.domain.signals import Signals
+    from brandday.domain.signals import SignalKind, Signals
     from brandday.domain.visit import Visit
     from brandday.entrypoints.access_log import WriteLine
     from brandday.entrypoints.client_address import EdgeSecrets
@@ -799,9 +799,13 @@ def risk() -> Handler:
     tables = _Tables()
     guards = _Guards(tables)
     kept = GuardAdmin(tables.client, guards.settings.guard_table, tables.settings.campaign_table)
+
+    def mark(kind: SignalKind, value: str) -> str | None:
+        return guards.marker.mark(kind, value)  # only acts on lists need the secret behind marks
+
     use_cases = RiskUseCases(
         review=ReviewRisk(tables.campaigns, kept, kept, now_ms),
-        lists=KeepLists(kept, guards.marker.mark, now_ms),
+        lists=KeepLists(kept, mark, now_ms),
     )
     return build_app(ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 
