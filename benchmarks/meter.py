@@ -69,7 +69,10 @@ class Meter:
 
     def attach(self, client: "DynamoDBClient") -> None:
         """Measure every call of `client` from now on."""
-        events = client.meta.events
+        self.attach_to(client.meta.events)
+
+    def attach_to(self, events: Any) -> None:
+        """Measure every call of the client that these events are of, or of all that a session makes from now on."""
         events.register("before-parameter-build.dynamodb", self._ask_for_units)
         events.register("after-call.dynamodb", self._book)
 
@@ -129,6 +132,10 @@ def _value_size(value: dict[str, Any]) -> int:
             return len(text.encode())
         case {"N": str(number)}:
             return math.ceil(len(number.strip("-")) / 2) + 1
+        case {"B": bytes(content)}:
+            return len(content)
+        case {"BOOL": _}:
+            return 1
         case {"SS": list(texts)}:
             return sum(len(text.encode()) for text in texts)
     raise AssertionError(f"no rule for the size of {value}")

@@ -36,6 +36,9 @@ class Reply(NamedTuple):
 class Door(Protocol):
     """The API as visitors see it; used by several threads."""
 
+    def sign(self, visitors: Sequence[Visitor]) -> None:
+        """Sign tokens and signals for all of them, before anybody waits for it."""
+
     def send(
         self, visitor: Visitor, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Reply:

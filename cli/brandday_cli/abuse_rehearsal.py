@@ -64,6 +64,14 @@ class Comparison(NamedTuple):
         }
 
 
+class BotScript(NamedTuple):
+    """How a rehearsal with bots is played; `at_once` is how many requests may be in flight."""
+
+    visitors: int
+    seed: int
+    at_once: int = MOST_AT_ONCE
+
+
 type SignSignals = Callable[..., str]
 """``sign(subject, **signals)`` returns a header Shop-Signals."""
 
@@ -118,10 +126,9 @@ class HttpDoor:
 
 def rehearse_with_bots(
     stage: Stage,
-    sign: SignSignals,
+    door: Door,
     campaign_id: str,
-    visitors: int,
-    seed: int,
+    script: BotScript,
     on_stage: Callable[[str, int], None],
     on_done: Callable[[], None],
 ) -> Comparison:
@@ -133,20 +140,16 @@ def rehearse_with_bots(
     declaration = stage.operator.declaration(campaign_id)
     if not declaration.get("protection"):
         raise RehearsalRefused(f"{campaign_id} declares no protection; there is nothing to compare")
-    crowd = plan_visitors(visitors, seed, claims_of(declaration))
-    door = HttpDoor(stage.url, stage.open_mint(), sign)
-    try:
-        on_stage("signing tokens", 0)
-        door.sign(crowd)
-        rounds, passed = [], True
-        for protected in (False, True):
-            on_stage("with its protection" if protected else "without protection", len(crowd))
-            results, played = _play(stage, door, declaration, crowd, on_done, protected=protected)
-            passed = passed and stage.audit(played).ok
-            rounds.append(Round.of(sum(sku["stock"] for sku in declaration["skus"]), results))
-        return Comparison(rounds[0], rounds[1], passed)
-    finally:
-        door.close()
+    crowd = plan_visitors(script.visitors, script.seed, claims_of(declaration))
+    on_stage("signing tokens", 0)
+    door.sign(crowd)
+    rounds, passed = [], True
+    for protected in (False, True):
+        on_stage("with its protection" if protected else "without protection", len(crowd))
+        results, played = _play(stage, door, declaration, crowd, script.at_once, on_done, protected=protected)
+        passed = passed and stage.audit(played).ok
+        rounds.append(Round.of(sum(sku["stock"] for sku in declaration["skus"]), results))
+    return Comparison(rounds[0], rounds[1], passed)
 
 
 def _play(
@@ -154,6 +157,7 @@ def _play(
     door: Door,
     declaration: Mapping[str, Any],
     crowd: Sequence[Visitor],
+    at_once: int,
     on_done: Callable[[], None],
     *,
     protected: bool,
@@ -177,7 +181,7 @@ def _play(
         challenge=bool(protection and protection.get("challenge")),
     )
     try:
-        return play_visitors(door, played, crowd, MOST_AT_ONCE, lambda _: on_done()), played.id
+        return play_visitors(door, played, crowd, at_once, lambda _: on_done()), played.id
     finally:
         stage.operator.end(played.id)
 

@@ -1,12 +1,13 @@
 """`brandday rehearse`: play the rush before it comes, then prove what happened."""
 
 import json
+from contextlib import closing
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from brandday_cli.abuse_rehearsal import rehearse_with_bots, render_comparison
+from brandday_cli.abuse_rehearsal import BotScript, HttpDoor, rehearse_with_bots, render_comparison
 from brandday_cli.audit import open_tables, run_audit
 from brandday_cli.audit_report import violations_table
 from brandday_cli.console import err, out
@@ -73,15 +74,17 @@ def _rehearse_with_bots(target: Target, campaign_id: str, visitors: int, seed: i
         tables = open_tables(target)
         signals = find_local_stack().shop_signals
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with target.operator() as operator, Progress(*columns, console=err) as progress:
+        with (
+            target.operator() as operator,
+            closing(HttpDoor(url, open_local_mint(), signals.sign)) as door,
+            Progress(*columns, console=err) as progress,
+        ):
             task = progress.add_task("setting up", total=None)
-            stage = Stage(url, operator, open_local_mint, lambda played_id: run_audit(tables, played_id))
             comparison = rehearse_with_bots(
-                stage,
-                signals.sign,
+                Stage(url, operator, open_local_mint, lambda played_id: run_audit(tables, played_id)),
+                door,
                 campaign_id,
-                visitors,
-                seed,
+                BotScript(visitors, seed),
                 on_stage=lambda what, total: progress.reset(task, description=what, total=total),
                 on_done=lambda: progress.advance(task),
             )

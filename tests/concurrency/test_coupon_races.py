@@ -77,6 +77,10 @@ def issue(tables: CouponTables, keys: CodeKeys) -> CouponFacts:
     return coupon
 
 
+TRIES = 5
+"""How often the control may be lucky: four processes that are dealt one core each come one after the other."""
+
+
 def order_ids(count: int, name: str = "o") -> list[str]:
     return [f"{name}-{number}" for number in range(count)]
 
@@ -84,7 +88,8 @@ def order_ids(count: int, name: str = "o") -> list[str]:
 def test_control_read_check_write_gives_one_use_to_several_orders(
     tables: CouponTables, processes: CouponProcesses
 ) -> None:
-    assert Counter(processes.redeem_naively(tables, 1, order_ids(32)))["redeemed"] > 1
+    rushes = (processes.redeem_naively(tables, 1, order_ids(32, f"rush-{number}")) for number in range(TRIES))
+    assert any(Counter(answers)["redeemed"] > 1 for answers in rushes), "no harm without the conditions?"
 
 
 def test_one_coupon_is_redeemed_by_one_of_32_requests_at_once(tables: CouponTables, processes: CouponProcesses) -> None:

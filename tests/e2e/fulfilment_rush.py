@@ -171,7 +171,9 @@ def trouble(makers: Sequence[Callable[[threading.Event], None]]) -> Iterator[Non
 
 @dataclass
 class Killer:
-    """Kills environments of functions at random moments (SIGKILL: no clean-up, nothing said)."""
+    """Kills environments of functions at random moments (SIGKILL: no clean-up, nothing said), first of those functions
+    that were killed least.
+    """
 
     stack: LocalStack
     functions: Sequence[str]
@@ -188,7 +190,8 @@ class Killer:
                 if f"-{function}-" in name
             ]
             if environments:
-                function, pid = random.choice(environments)
+                least = min(self.kills[function] for function, _ in environments)
+                function, pid = random.choice([each for each in environments if self.kills[each[0]] == least])
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:

@@ -135,7 +135,7 @@ def test_a_refusal_is_explained_and_lifted(shell: Shell) -> None:
 
 
 def test_a_shadow_case_says_that_nobody_was_refused(shell: Shell) -> None:
-    shell.desk.open(replace(REFUSED, mode=Mode.SHADOW, score=0, reasons=("gone",)))
+    shell.desk.open(replace(REFUSED, at=REFUSED.at + 60_000, mode=Mode.SHADOW, score=0, reasons=("gone",)))
     said = shell.ok("explain", REFERENCE)
     assert "would have been" in said
     assert "nobody was refused" in said

@@ -150,6 +150,13 @@ def test_a_replayed_ticket_costs_no_call_once_this_environment_has_seen_it_used(
     assert environment.reserve("ann", key="tap", visit=visit_with(ticket=OPENS)).replayed
 
 
+def test_a_replayed_ticket_is_no_failed_transaction_where_a_tally_names_the_shopper() -> None:
+    backend = guarded(per_device(9, ticket=TICKETS))
+    backend.environment().reserve("ann", key="tap", visit=visit_with("phone", ticket=OPENS))
+    met = calls(backend, backend.warm_environment(), "ann", key="again", device="phone", ticket=OPENS)
+    assert met == ["tallies.tallies", "stock.read"]
+
+
 def test_a_used_ticket_is_known_as_long_as_it_would_be_valid() -> None:
     backend = guarded(Protection(ticket=TICKETS), stock=600, shards=1)
     environment = backend.environment()

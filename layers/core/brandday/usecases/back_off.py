@@ -3,7 +3,8 @@
 What it costs. Who guesses nothing that can be guessed: no call. A guess that was wrong, and a shared or imported code
 (the ones that somebody can guess): one look at both marks. Something wrong that is new: one write per mark on top, and
 only as long as the mark is not backing off, so that it is some twenty writes an hour for a shopper, however much is
-guessed. While it is backing off, an environment that knows of it refuses from memory; one that does not looks once.
+guessed. While it is backing off, an environment that knows of it refuses from memory; one that does not looks once. Of
+forged tickets each environment keeps the first few of a mark to itself: they cost no call at all.
 
 Why nobody gets around it. A wait is fixed by what is stored, not by who has seen it. Two environments that look at the
 same moment both write; the write returns what was there before, and the one that comes second refuses.
@@ -43,6 +44,11 @@ PATIENCE: Final[Patiences] = {
     (Guessed.TICKETS, SignalKind.NETWORK): Patience(free=200, first_ms=1_000, longest_ms=60_000),
 }
 """For whom what is counted, and how patiently. The shopper comes first."""
+
+UNSHARED: Final = {Guessed.TICKETS: 5}
+"""How many misses of a mark an environment keeps to itself: nobody ever guesses a ticket (128 bits), so that a look and
+two writes are for those who go on trying.
+"""
 
 KEEP_MS: Final = 3 * HOUR_MS
 """How long misses are kept after the latest: they count for two hours at most."""
@@ -121,6 +127,7 @@ class BackOff:
         self._patience = patience
         self._remembered = remembered
         self._blocked: dict[MissKey, int] = {}
+        self._unshared: dict[MissKey, int] = {}
 
     def is_idle(self) -> bool:
         """Return whether this environment knows of nobody who is backing off: then there is nobody to ask for."""
@@ -152,6 +159,8 @@ class BackOff:
 
         Raises RateLimited if they were backing off by now: then nobody may learn that it was wrong.
         """
+        if self._keeps_to_itself(guesser):
+            return
         known = self.look(guesser) if seen is None else seen
         number, now, until = 0, self._now(), 0
         for key in self._keys(guesser):
@@ -168,6 +177,19 @@ class BackOff:
             raise self._refusal(guesser, until - now)
         if number and not self.is_idle() and any(self._blocked.get(key, 0) > now for key in self._keys(guesser)):
             self._cases(guesser.campaign_id, guesser.signals, RateLimited.code, (f"wrong_{guesser.what}",))
+
+    def _keeps_to_itself(self, guesser: Guesser) -> bool:
+        """Whether this is one of the first misses of all marks that this environment has met."""
+        most = UNSHARED.get(guesser.what, 0)
+        if not most:
+            return False
+        met = []
+        for key in self._keys(guesser):
+            met.append(self._unshared.pop(key, 0) + 1)
+            self._unshared[key] = met[-1]
+        while len(self._unshared) > self._remembered:
+            del self._unshared[next(iter(self._unshared))]
+        return all(number <= most for number in met)
 
     def _keys(self, guesser: Guesser) -> tuple[MissKey, ...]:
         """Whose misses count, the shopper's first."""
