@@ -22,7 +22,8 @@ AT_THE_GATE = frozenset(
 )
 """Refusals by which a gate turns somebody away."""
 
-_AGAIN = frozenset({"temporarily_overloaded", "all_held", "campaign_not_started", "http_429", "http_503"})
+_AGAIN = frozenset({"temporarily_overloaded", "campaign_not_started", "http_429", "http_503"})
+"""`all_held` is final here: nobody pays in this rehearsal, and nobody gives anything back."""
 
 
 class Reply(NamedTuple):

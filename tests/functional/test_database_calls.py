@@ -32,9 +32,12 @@ def test_a_claim_in_a_warm_environment_is_one_write() -> None:
         assert _calls(backend, environment, f"shopper-{number}") == ("granted", ["stock.write"])
 
 
-def test_a_ticket_costs_no_call_and_a_limit_on_wins_one() -> None:
+def test_a_ticket_costs_no_call_and_a_limit_on_wins_two_reads() -> None:
     visit = visit_with("phone", ticket=OPENS)
-    expected = {Protection(ticket=TICKETS): ["stock.write"], per_device(): ["tallies.tallies", "tallies.write_shard"]}
+    expected = {
+        Protection(ticket=TICKETS): ["stock.write"],
+        per_device(): ["stock.read", "tallies.tallies", "tallies.write_shard"],
+    }
     for protection, calls in expected.items():
         backend = Backend(sale(sku(stock=900), protection=protection))
         backend.gate = PlainGate()

@@ -150,11 +150,11 @@ def test_a_replayed_ticket_costs_no_call_once_this_environment_has_seen_it_used(
     assert environment.reserve("ann", key="tap", visit=visit_with(ticket=OPENS)).replayed
 
 
-def test_a_replayed_ticket_is_no_failed_transaction_where_a_tally_names_the_shopper() -> None:
+def test_a_replayed_ticket_is_no_failed_transaction_whatever_device_it_comes_from() -> None:
     backend = guarded(per_device(9, ticket=TICKETS))
     backend.environment().reserve("ann", key="tap", visit=visit_with("phone", ticket=OPENS))
-    met = calls(backend, backend.warm_environment(), "ann", key="again", device="phone", ticket=OPENS)
-    assert met == ["tallies.tallies", "stock.read"]
+    met = calls(backend, backend.warm_environment(), "ann", key="again", device="tablet", ticket=OPENS)
+    assert met == ["stock.read", "stock.read"], "once more, as the answer must not be a moment old"
 
 
 def test_a_used_ticket_is_known_as_long_as_it_would_be_valid() -> None:
@@ -332,7 +332,7 @@ def test_a_device_that_is_full_is_refused_with_one_read_for_a_second() -> None:
     backend = guarded(per_device(1))
     environment = backend.warm_environment()
     environment.reserve("ann", visit=PHONE)
-    assert calls(backend, environment, "bot-0", device="phone") == ["tallies.tallies", "stock.read", "stock.read"]
+    assert calls(backend, environment, "bot-0", device="phone") == ["stock.read", "tallies.tallies", *["stock.read"] * 2]
     for number in range(1, 9):
         refused = calls(backend, environment, f"bot-{number}", device="phone")
         assert set(refused) <= {"stock.read"}

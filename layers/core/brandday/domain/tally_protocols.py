@@ -168,13 +168,6 @@ class _Tallies:
                     return LimitStands(wanted)
         return None
 
-    def know_of_another(self, new: Taken) -> bool:
-        """Whether the shopper is named already. Then the record is there, and a write that takes none for granted would
-        be refused: a transaction that fails costs as much as one that does not, and a look a twentieth of it.
-        """
-        named = (new.campaign_id, new.name)
-        return any((one.campaign_id, one.name) == named for tally in self._known.values() for one in tally.taken)
-
     def writes(self, new: Taken) -> tuple[TallyWrite, ...]:
         """Return the changes of all tallies that go with it."""
         return tuple(
@@ -240,12 +233,9 @@ def _write(
 ) -> TalliedProtocol[Written | Refused | LimitStands | LostRace]:
     for _ in range(MAX_RACES):
         stands = yield from tallies.limit_against(taken)
-        if stands is not None or tallies.know_of_another(taken):
+        if stands is not None:
             images: tuple[Shard, ...] = yield Read((write.shard,), True)
-            if apply(images[0], write) is None:
-                return Refused(images[0])
-            if stands is not None:
-                return stands
+            return stands if apply(images[0], write) is not None else Refused(images[0])
         result: Written | Refused | TalliesMoved = yield WriteTallied(write, tallies.writes(taken))
         if not isinstance(result, TalliesMoved):
             return result
