@@ -332,7 +332,11 @@ def test_a_device_that_is_full_is_refused_with_one_read_for_a_second() -> None:
     backend = guarded(per_device(1))
     environment = backend.warm_environment()
     environment.reserve("ann", visit=PHONE)
-    assert calls(backend, environment, "bot-0", device="phone") == ["stock.read", "tallies.tallies", *["stock.read"] * 2]
+    assert calls(backend, environment, "bot-0", device="phone") == [
+        "stock.read",
+        "tallies.tallies",
+        *["stock.read"] * 2,
+    ]
     for number in range(1, 9):
         refused = calls(backend, environment, f"bot-{number}", device="phone")
         assert set(refused) <= {"stock.read"}

@@ -149,8 +149,7 @@ class ClaimUnits:
             return self._replay_or_raise(live, request, refusal)
         visitor.check_pass(request.name, request.tag)
         request = replace(request, passed_at=visitor.admitted.passed_at)
-        # A transaction that fails costs as much as one that does not, forty times a look at the shard: so look first.
-        within = _claim(live, request, write_first=not visitor.admitted.wanted)
+        within = _claim(live, request, write_first=visitor.need_not_look_first())
         protocol = visitor.claim(within, request.name, request.home, request.now, memory)
         limited = drive(protocol, self._stock, live.campaign.id, memory)
         if visitor.is_exempt_from(limited):

@@ -102,6 +102,10 @@ class Guard:
         """Remember up to when the passes of a shopper are used."""
         _remember(self._used, (campaign_id, name), met)
 
+    def is_full(self, key: TallyKey) -> bool:
+        """Whether a tally was found full a moment ago."""
+        return self._full.get(key, 0) > self._now()
+
     def saw_full(self, key: TallyKey) -> None:
         """Remember that a tally has no room for anything, and nothing that could be dropped."""
         _remember(self._full, key, self._now() + FULL_MS)
@@ -115,7 +119,7 @@ class Guard:
             wanted,
             now,
             forget_at=visitor.live.campaign.over_at() // 1000 + FORGET_AFTER_SECONDS,
-            full=frozenset(one.key for one in wanted if self._full.get(one.key, 0) > self._now()),
+            full=frozenset(one.key for one in wanted if self.is_full(one.key)),
         )
 
     def perform[Outcome](
@@ -179,6 +183,13 @@ class Visitor:
         """Raise TicketInvalid or ChallengeRequired for a pass that another request is remembered to have used."""
         if self.guard.is_used(self.live.campaign.id, name, tag, self.admitted.passed_at):
             raise self._used()
+
+    def need_not_look_first(self) -> bool:
+        """Whether a claim may begin with its write, unseen: with limits that is a transaction, and one that fails costs
+        forty times a look at the shard. What is known to be full is not written at all.
+        """
+        wanted = self.admitted.wanted
+        return not wanted or any(self.guard.is_full(one.key) for one in wanted)
 
     def claim[Outcome](
         self, protocol: Protocol[Outcome], name: str, home: int, now: int, watcher: Watcher
