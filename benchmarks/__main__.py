@@ -23,6 +23,7 @@ MODULES = (
     "growth",
     "guesses",
     "gates",
+    "bots",
 )
 """Each has a `main()` that prints its tables, saves its own section of results.json and stops with an error if what
 it claims does not hold."""
