@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from brandday.config.campaign_file import SKU_ID
 from brandday.config.fulfilment_part import ValuePart
-from brandday.config.parts import MoneyPart, Part, refuse
+from brandday.config.parts import SKU_ID, MoneyPart, Part, refuse
 from brandday.domain.coupon import BASIS_POINTS, Benefit, BenefitKind, Tier, write_percent
 
 MAX_TIERS = 10

@@ -6,18 +6,18 @@ of its own, and `config/mechanics.py` knows them all. Reading YAML, and finding 
 business (`cli/brandday_cli/campaign_yaml.py`): here a document is JSON already.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from brandday.config.local_time import LOCAL_TIME, check_time_zone, read_local_time, write_local_time
-from brandday.config.parts import CAMPAIGN_ID, CURRENCY, LocalTime, Part, none_twice, refuse, refuse_all
+from brandday.config.parts import CAMPAIGN_ID, CURRENCY, SKU_ID, LocalTime, Part, none_twice, refuse, refuse_all
 from brandday.config.protection_part import ADVICE as PROTECTION_ADVICE
 from brandday.config.protection_part import ProtectionPart, declare_protection, protection_problems
 from brandday.domain.campaign import Campaign
 from brandday.domain.times import from_rfc3339
 
-SKU_ID = r"^[A-Za-z0-9_-]{1,40}$"
 _LANGUAGE = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"
 _TEXT = r"^\S(.*\S)?$"
 
@@ -31,9 +31,6 @@ ADVICE = {
     **PROTECTION_ADVICE,
 }
 """What each pattern asks for, in words."""
-
-MAX_UNITS = 1_000_000
-"""The live summary of a campaign is one item of at most 400 KB; this many units in 36 SKUs still fit."""
 
 
 def _in_default_language(title: object) -> object:
@@ -116,6 +113,17 @@ class CampaignFile(Part):
             starts_at = read_local_time(self.starts_at, self.time_zone)
             document["protection"] = self.protection.to_protection(starts_at, self.time_zone).to_document()
         return document
+
+
+class Mechanic(NamedTuple):
+    """How campaigns of a mechanic are declared, and how a stored one is written as a declaration again.
+
+    `advice` says in words what patterns of its own ask for.
+    """
+
+    file: type[CampaignFile]
+    declare: Callable[[Campaign], dict[str, Any]]
+    advice: Mapping[str, str] = {}
 
 
 def in_local_times(campaign: Campaign) -> dict[str, Any]:

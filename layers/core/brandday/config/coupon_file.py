@@ -6,11 +6,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from brandday.config.benefit_part import BENEFITS, AnyBenefit, declare_benefit
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, Channel, Tags, in_local_times
+from brandday.config.campaign_file import CampaignFile, Channel, Mechanic, Tags, in_local_times
 from brandday.config.fulfilment_part import FulfilmentPart, Handed, RewardPart, ValuePart, disagreements
 from brandday.config.local_time import read_local_time, write_local_time
 from brandday.config.one_of import OneOf
-from brandday.config.parts import CURRENCY, LocalTime, MoneyPart, Part, none_twice, refuse, refuse_all
+from brandday.config.parts import (
+    CURRENCY,
+    MAX_UNITS,
+    SKU_ID,
+    LocalTime,
+    MoneyPart,
+    Part,
+    none_twice,
+    refuse,
+    refuse_all,
+)
 from brandday.config.problems import Path, Problem
 from brandday.domain.campaign import MAX_UNITS_PER_SHOPPER, Campaign
 from brandday.domain.coupon import CodeKind, CouponTerms, IssuedBy, OnCancel, Scope, Stacking, Validity
@@ -434,3 +444,6 @@ def declare(campaign: Campaign) -> dict[str, Any]:
             "reward": written["reward"],
         }
     )
+
+
+MECHANIC = Mechanic(CouponFile, declare, ADVICE)

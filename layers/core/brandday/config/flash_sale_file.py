@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, Titles, in_local_times
+from brandday.config.campaign_file import CampaignFile, Mechanic, Titles, in_local_times
 from brandday.config.fulfilment_part import FulfilmentPart, Handed, RewardPart, disagreements
-from brandday.config.parts import MoneyPart, Part, refuse, refuse_all
+from brandday.config.parts import MAX_UNITS, SKU_ID, MoneyPart, Part, refuse, refuse_all
 from brandday.config.protection_part import wins_are_limited
 from brandday.domain import campaign as domain
 
@@ -141,3 +141,6 @@ class FlashSaleFile(CampaignFile):
 def declare(campaign: domain.Campaign) -> dict[str, Any]:
     """What an operator would declare to get `campaign`."""
     return in_local_times(campaign)
+
+
+MECHANIC = Mechanic(FlashSaleFile, declare)

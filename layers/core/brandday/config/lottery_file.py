@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile, in_local_times
+from brandday.config.campaign_file import CampaignFile, Mechanic, in_local_times
 from brandday.config.fulfilment_part import FulfilmentPart, Handed, disagreements
 from brandday.config.local_time import full_hours, local_midnights, read_local_time, write_local_time
-from brandday.config.parts import LocalTime, Part, refuse, refuse_all
+from brandday.config.parts import MAX_UNITS, SKU_ID, LocalTime, Part, refuse, refuse_all
 from brandday.config.prize_part import MAX_HOURS, Moments, PrizePart, Rounds
 from brandday.config.problems import Path, Problem
 from brandday.domain import lottery as domain
@@ -449,3 +449,6 @@ def _declared_draw(draw: dict[str, Any], zone: str) -> dict[str, Any]:
         "reserve_claim_hours": draw["reserve_claim_ms"] // HOUR_MS,
         "beacon": None if draw["beacon"] is None else "drand",
     }
+
+
+MECHANIC = Mechanic(LotteryFile, declare)

@@ -1,49 +1,68 @@
-"""The mechanics there are: how each of them is declared. A new one is a file beside these and a line here."""
+"""The mechanics there are: how each of them is declared. A new one is a file beside these and a name here.
+
+The file of a mechanic is loaded when the first campaign of its kind is met: an operator who pauses a sale does not wait
+for what only lotteries need.
+"""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
-from brandday.config import coupon_file, flash_sale_file, lottery_file
-from brandday.config.campaign_file import ADVICE, CampaignFile
 from brandday.config.one_of import OneOf
 from brandday.config.problems import DocumentRefused, explain
 from brandday.domain.campaign import Campaign
 
+if TYPE_CHECKING:
+    from brandday.config.campaign_file import CampaignFile, Mechanic
 
-class Mechanic(NamedTuple):
-    """How campaigns of a mechanic are declared, and how a stored one is written as a declaration again."""
-
-    file: type[CampaignFile]
-    declare: Callable[[Campaign], dict[str, Any]]
-
-
-MECHANICS: Mapping[str, Mechanic] = {
-    "flash_sale": Mechanic(flash_sale_file.FlashSaleFile, flash_sale_file.declare),
-    "lottery": Mechanic(lottery_file.LotteryFile, lottery_file.declare),
-    "coupon": Mechanic(coupon_file.CouponFile, coupon_file.declare),
+FILES: Final[Mapping[str, str]] = {
+    "flash_sale": "flash_sale_file",
+    "lottery": "lottery_file",
+    "coupon": "coupon_file",
 }
+"""The module of each mechanic in this folder; its `MECHANIC` says all about it."""
 
-_SHAPE = OneOf("mechanic", {name: mechanic.file for name, mechanic in MECHANICS.items()})
+
+@cache
+def mechanic(name: str) -> "Mechanic":
+    """How campaigns of a mechanic are declared; KeyError if there is no such one."""
+    found: Mechanic = import_module(f"brandday.config.{FILES[name]}").MECHANIC
+    return found
 
 
-class AnyCampaignFile(RootModel[BaseModel]):
+@cache
+def _shape() -> OneOf:
+    return OneOf("mechanic", {name: mechanic(name).file for name in FILES})
+
+
+@cache
+def any_campaign_file() -> type[RootModel[BaseModel]]:
     """A campaign as declared: what its mechanic takes."""
 
-    model_config = ConfigDict(title="Brand Day campaign", defer_build=True)
+    class AnyCampaignFile(RootModel[BaseModel]):
+        """A campaign as declared: what its mechanic takes."""
 
-    root: Annotated[BaseModel, _SHAPE]
+        model_config = ConfigDict(title="Brand Day campaign")
+
+        root: Annotated[BaseModel, _shape()]
+
+    return AnyCampaignFile
 
 
-def parse_campaign(document: object) -> CampaignFile:
+def parse_campaign(document: object) -> "CampaignFile":
     """Check a document, as read from JSON or YAML; raises DocumentRefused with all that is wrong with it."""
+    from brandday.config.campaign_file import ADVICE, CampaignFile
+
     try:
         # Through JSON text, because only there strict validation takes mappings for the parts.
-        declared = AnyCampaignFile.model_validate_json(json.dumps(document)).root
+        declared = any_campaign_file().model_validate_json(json.dumps(document)).root
     except ValidationError as error:
-        raise DocumentRefused(explain(error, _SHAPE, ADVICE | coupon_file.ADVICE)) from None
+        advice = {pattern: what for name in FILES for pattern, what in mechanic(name).advice.items()}
+        raise DocumentRefused(explain(error, _shape(), ADVICE | advice)) from None
     if not isinstance(declared, CampaignFile):
         raise TypeError(f"{type(declared).__name__} is no campaign")
     return declared
@@ -51,9 +70,9 @@ def parse_campaign(document: object) -> CampaignFile:
 
 def to_declaration(campaign: Campaign) -> dict[str, Any]:
     """What an operator would declare to get `campaign`: its document with local times; can be applied again."""
-    return MECHANICS[campaign.mechanic].declare(campaign)
+    return mechanic(campaign.mechanic).declare(campaign)
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that editors complete and check campaign files with."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | AnyCampaignFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | any_campaign_file().model_json_schema()

@@ -12,6 +12,10 @@ from brandday.domain.currency import MINOR_DIGITS
 
 CAMPAIGN_ID = r"^[a-z0-9][a-z0-9-]{2,39}$"
 CURRENCY = r"^[A-Z]{3}$"
+SKU_ID = r"^[A-Za-z0-9_-]{1,40}$"
+
+MAX_UNITS = 1_000_000
+"""The live summary of a campaign is one item of at most 400 KB; this many units in 36 SKUs still fit."""
 
 LocalTime = Annotated[str, Field(pattern=LOCAL_TIME)]
 

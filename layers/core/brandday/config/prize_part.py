@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, Titles
+from brandday.config.campaign_file import Titles
 from brandday.config.fulfilment_part import RewardPart
 from brandday.config.one_of import OneOf
-from brandday.config.parts import LocalTime, Part, refuse
+from brandday.config.parts import MAX_UNITS, SKU_ID, LocalTime, Part, refuse
 from brandday.domain import lottery as domain
 from brandday.domain.luck import read_odds, write_odds
 

@@ -5,14 +5,14 @@ Acts can be repeated: one that finds its work done changes nothing and says so (
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from brandday.config.campaign_file import MAX_UNITS, SKU_ID, CampaignFile
-from brandday.config.mechanics import AnyCampaignFile, parse_campaign, to_declaration
+from brandday.config.mechanics import any_campaign_file, parse_campaign, to_declaration
+from brandday.config.parts import MAX_UNITS, SKU_ID
 from brandday.config.problems import DocumentRefused
 from brandday.domain.campaign import Campaign, State, Status
 from brandday.domain.errors import (
@@ -42,6 +42,9 @@ from brandday.usecases.inspect_campaign import (
 from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.operate_campaign import Act, OperateCampaign
 
+if TYPE_CHECKING:
+    from brandday.config.campaign_file import CampaignFile
+
 DOCUMENT_LIMIT_BYTES: Final = 128 * 1024
 _ERRORS_SHOWN: Final = 50
 
@@ -65,8 +68,7 @@ class CampaignDocument(RootModel[dict[str, Any]]):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """In the API's documentation it is what its mechanic takes."""
         del core_schema
-        AnyCampaignFile.model_rebuild()
-        return handler(AnyCampaignFile.__pydantic_core_schema__)
+        return handler(any_campaign_file().__pydantic_core_schema__)
 
 
 class RestockInput(Input):
@@ -355,7 +357,7 @@ def _answer(use_cases: AdminUseCases, act: Act, *, dry_run: bool = False) -> Ans
     )
 
 
-def _read_document(document: Mapping[str, Any], campaign_id: str) -> CampaignFile:
+def _read_document(document: Mapping[str, Any], campaign_id: str) -> "CampaignFile":
     try:
         declared = parse_campaign(document)
     except DocumentRefused as refused:
