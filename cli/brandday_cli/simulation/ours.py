@@ -70,14 +70,14 @@ class Ours:
 
     def _projector(self) -> Callable[[Sequence[ShardChanged]], None]:
         usage, now = self.usage["projector"], self._ticks.now
-        campaigns = LiveCampaigns(SimulatedCampaigns(self._documents, usage), now)
+        campaigns = LiveCampaigns(SimulatedCampaigns(self._documents, usage, now()), now)
         keep_summary = KeepSummary(SimulatedSummaries(self._documents, usage), now)
         return ProjectStock(campaigns, keep_summary, self._timers, now)
 
     def _expiry(self) -> Callable[[], ExpireHolds]:
         def make() -> ExpireHolds:
             usage, now = self.usage["expiry"], self._ticks.now
-            campaigns = LiveCampaigns(SimulatedCampaigns(self._documents, usage), now)
+            campaigns = LiveCampaigns(SimulatedCampaigns(self._documents, usage, now()), now)
             return ExpireHolds(campaigns, SimulatedStock(self.shards, usage), self._timers, now)
 
         return make
@@ -103,7 +103,7 @@ class _Environment:
         self._ours = ours
         self._ticks = ticks
         self._campaign = campaign
-        self._campaigns = LiveCampaigns(SimulatedCampaigns(documents, ours.usage["config"]), now)
+        self._campaigns = LiveCampaigns(SimulatedCampaigns(documents, ours.usage["config"], now()), now)
         self._reserve = ReserveUnits(self._campaigns, SimulatedStock(ours.shards, ours.usage["claims"]), now)
         self._manage = ManageReservation(self._campaigns, SimulatedStock(ours.shards, ours.usage["payments"]), now)
         self._shoppers = shoppers

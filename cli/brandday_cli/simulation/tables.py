@@ -7,8 +7,9 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from brandday.adapters.keys import campaign_key, shard_key, summary_group_key, summary_key
+from brandday.adapters.keys import CAMPAIGN_COPIES, campaign_key, shard_key, summary_group_key, summary_key
 from brandday.domain.campaign import Campaign
 from brandday.domain.shard import CONFIRMED, Entry, Refused, Shard, ShardWrite, Written, apply, decode_record
 from brandday.domain.summary import ShardTally, Subtotal, decode_tally, encode_subtotal, encode_tally
@@ -115,8 +116,16 @@ class SimulatedStock:
         return Refused(before) if after is None else Written({slot: after.free[slot] for slot in write.free})
 
 
+@dataclass
+class _Copy:
+    """One copy of the summary: its attributes, and of which version each group's subtotal is."""
+
+    attributes: dict[str, str] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+
+
 class Documents:
-    """CampaignTable: one published campaign and its summary."""
+    """CampaignTable: one published campaign and its summary, in as many copies as there are."""
 
     def __init__(self, partitions: Partitions, latency: Latency, campaign: Campaign) -> None:
         if campaign.layout is None:
@@ -125,27 +134,29 @@ class Documents:
         self.latency = latency
         self.campaign = campaign
         self.bytes = len(json.dumps(campaign.to_document())) + len(json.dumps(campaign.layout.to_document()))
-        self.attributes: dict[str, str] = {}
-        self.versions: dict[int, int] = {}
+        self.copies: list[_Copy] = [_Copy() for _ in range(CAMPAIGN_COPIES)]
         self.groups: dict[int, tuple[int, dict[int, str]]] = {}
 
 
 class SimulatedCampaigns:
-    """The port `Campaigns` for one account of usage: config and summary in one query."""
+    """The port `Campaigns` for one account of usage: config and summary in one query, always of the same copy."""
 
-    def __init__(self, documents: Documents, usage: Usage) -> None:
+    def __init__(self, documents: Documents, usage: Usage, copy: int) -> None:
         self._documents = documents
         self._usage = usage
+        self._copy = copy % CAMPAIGN_COPIES
 
     def load(self, campaign_id: str, *, consistent: bool = False) -> tuple[Campaign, Mapping[str, str]]:
         """Return the campaign and the attributes of its summary."""
         known = self._documents
         self._usage.calls += 1
         known.latency.pass_half()
-        size = known.bytes + sum(map(len, known.attributes.values()))
+        kept = known.copies[self._copy]
+        size = known.bytes + sum(map(len, kept.attributes.values()))
         blocks = math.ceil(size / READ_BYTES)
-        known.partitions.read(campaign_key(campaign_id), blocks if consistent else blocks / 2, self._usage)
-        attributes = dict(known.attributes)
+        key = campaign_key(campaign_id, self._copy)
+        known.partitions.read(key, blocks if consistent else blocks / 2, self._usage)
+        attributes = dict(kept.attributes)
         known.latency.pass_half()
         return known.campaign, attributes
 
@@ -190,16 +201,18 @@ class SimulatedSummaries:
         return there == version
 
     def save_subtotal(self, campaign_id: str, group: int, total: Subtotal, as_of: int) -> None:
-        """Save a group's subtotal unless one as new is there."""
+        """Save a group's subtotal in one copy after the other, unless one as new is there."""
         known = self._documents
-        self._usage.calls += 1
-        known.latency.pass_half()
-        size = sum(map(len, known.attributes.values()))
-        known.partitions.write(campaign_key(campaign_id), max(1, math.ceil(size / WRITE_BYTES)), self._usage)
-        if known.versions.get(group, -1) < total.version:
-            known.versions[group] = total.version
-            known.attributes |= {f"c{group}": encode_subtotal(total), "as_of": str(as_of)}
-        known.latency.pass_half()
+        for number, kept in enumerate(known.copies):
+            self._usage.calls += 1
+            known.latency.pass_half()
+            size = sum(map(len, kept.attributes.values()))
+            key = campaign_key(campaign_id, number)
+            known.partitions.write(key, max(1, math.ceil(size / WRITE_BYTES)), self._usage)
+            if kept.versions.get(group, -1) < total.version:
+                kept.versions[group] = total.version
+                kept.attributes |= {f"c{group}": encode_subtotal(total), "as_of": str(as_of)}
+            known.latency.pass_half()
 
 
 def _sold(record: str | None) -> int:
