@@ -7,7 +7,8 @@ Definitions (each errs on the side of the API only where nobody outside could kn
   the tables do not have; after waiting for expiry also units still held past their time.
 - ``duplicates``: shoppers for whom a repeated request (same key, double tap, second device, repeated
   payment) had a second result: another reservation while the first was still good, or a refusal after
-  a success.
+  a success. An environment answers "all held, come back" from what it has seen within the last second, so that answer
+  counts only if the success was longer ago.
 - ``wrong_sold_out``: "sold out" answers at a time when not every unit could have been sold. A
   confirmed unit never comes back, and it cannot be confirmed before its payment was sent. So if
   the payments sent before the answer arrived, in flight or acknowledged, make up less than the stock,
@@ -22,6 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from brandday.domain.sight import FRESH_MS
 from brandday_cli.audit_records import Violation
 from brandday_cli.audit_rules import Findings
 from brandday_cli.rehearsal_shopper import BUSY, Call
@@ -130,7 +132,8 @@ def _contradicts(first: Call, second: Call) -> bool:
         return False  # the first reservation was over by then, so a new one (or a refusal) is right
     if second.succeeded:
         return first.reservation_id != second.reservation_id
-    return first.received <= second.sent
+    settled = FRESH_MS / 1000 if second.outcome == "all_held" else 0.0
+    return first.received + settled <= second.sent
 
 
 def _wrong_sold_out(calls: Iterable[Call], sku: str, owed: int, sold: int, before: int) -> int:
