@@ -106,7 +106,7 @@ def measure(endpoint_url: str) -> tuple[dict[str, Usage], Counter[str]]:
             now[0] += 60_000 // REQUESTS
             kind, shopper, visit = _visitor(dice)
             request[0] = f"request {number}"
-            shown = replace(visit, ticket=_ticket(shopper, now[0])) if kind == "with a ticket" else visit
+            shown = visit._replace(ticket=_ticket(shopper, now[0])) if kind == "with a ticket" else visit
             demanded = ticketed if kind == "with a ticket" else PROTECTION
             try:
                 dice.choice(gates).admit(_live(demanded), demanded, Shopper(shopper), shown)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from brandday.domain.coupon_code import fold
 from brandday.domain.errors import (
@@ -118,7 +118,10 @@ def build_app(
     """
     if len({(route.method, route.path) for route in routes}) != len(routes):
         raise ValueError("a route is there twice")
-    forms = [(route.path.split("/"), route) for route in sorted(routes, key=lambda route: "{" in route.path)]
+    by_length: dict[int, list[tuple[_Form, Route]]] = {}
+    for route in sorted(routes, key=lambda route: "{" in route.path):
+        form = _Form.of(route.path)
+        by_length.setdefault(form.length, []).append((form, route))
 
     def serve(current: _Exchange) -> dict[str, Any]:
         route, path = find(current.event)
@@ -144,8 +147,8 @@ def build_app(
     def find(event: Mapping[str, Any]) -> tuple[Route, dict[str, str]]:
         method, parts = event["requestContext"]["http"]["method"], _path_of(event).split("/")
         others = []
-        for form, route in forms:
-            if (found := _match(form, parts)) is not None:
+        for form, route in by_length.get(len(parts), ()):
+            if (found := form.match(parts)) is not None:
                 if route.method == method:
                     return route, found
                 others.append(route.method)
@@ -224,17 +227,32 @@ def build_app(
     return lambda_handler
 
 
-def _match(form: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
-    """Path parameters by name, if the parts of a path are those of ``form``; None if they are not."""
-    if len(form) != len(parts):
-        return None
-    found = {}
-    for wanted, part in zip(form, parts, strict=True):
-        if wanted.startswith("{") and part:
-            found[wanted[1:-1]] = part
-        elif wanted != part:
-            return None
-    return found
+class _Form(NamedTuple):
+    """The form of a path: how many parts it has, which of them are fixed (the last first: they differ most), and which
+    have names.
+    """
+
+    length: int
+    fixed: tuple[tuple[int, str], ...]
+    named: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, path: str) -> "_Form":
+        """The form that a route's path says."""
+        parts = list(enumerate(path.split("/")))
+        return cls(
+            len(parts),
+            tuple((at, part) for at, part in reversed(parts) if not part.startswith("{")),
+            tuple((at, part[1:-1]) for at, part in parts if part.startswith("{")),
+        )
+
+    def match(self, parts: Sequence[str]) -> dict[str, str] | None:
+        """Path parameters by name, if these parts (as many as the form has) are of this form; None if they are not."""
+        for at, part in self.fixed:
+            if parts[at] != part:
+                return None
+        found = {name: parts[at] for at, name in self.named}
+        return found if all(found.values()) else None
 
 
 def _connection_of(event: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ disagree.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -64,7 +65,12 @@ ID_FORMS: Final[Mapping[str, tuple[str, type[BrandDayError]]]] = {
 
 def can_be(name: str, value: str) -> bool:
     """Whether `value` has the form of this kind of id."""
-    return re.fullmatch(ID_FORMS[name][0], value) is not None
+    return _pattern(name).fullmatch(value) is not None
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(ID_FORMS[name][0])
 
 
 class Shape(BaseModel):

@@ -16,11 +16,7 @@ AT_THE_CLAIM: Final = {**_TICKET, **_SOLUTION, **_SIGNALS}
 
 def visit_of(request: Request[object]) -> Visit:
     """The visit as it came: nothing of it is checked here."""
-    headers = request.headers
+    of = request.headers.get
     return Visit(
-        address=request.address,
-        claims=request.claims,
-        shop_signals=headers.get("shop-signals", ""),
-        ticket=headers.get("entry-ticket", ""),
-        solution=headers.get("challenge-solution", ""),
+        request.address, request.claims, of("shop-signals", ""), of("entry-ticket", ""), of("challenge-solution", "")
     )
