@@ -26,7 +26,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.access_log import WriteLine, line_writer, unexpected
-from brandday.entrypoints.client_address import EdgeSecrets, client_address
+from brandday.entrypoints.client_address import EDGE_SECRET_HEADER, EdgeSecrets, client_address
 from brandday.entrypoints.http_input import (
     check_ids,
     check_query,
@@ -140,9 +140,15 @@ def build_app(
             headers=current.headers,
             claims=claims,
             subject=claims.get("sub", ""),
-            address=client_address(_connection_of(current.event), current.headers, edge_secrets),
+            address=address_of(current),
         )
         return succeed(current, route, route.handler(use_cases, request))
+
+    def address_of(current: _Exchange) -> str:
+        connection: str = current.event["requestContext"]["http"].get("sourceIp", "")
+        if edge_secrets is None or EDGE_SECRET_HEADER not in current.headers:
+            return connection
+        return client_address(connection, current.headers, edge_secrets)
 
     def find(event: Mapping[str, Any]) -> tuple[Route, dict[str, str]]:
         method, parts = event["requestContext"]["http"]["method"], _path_of(event).split("/")
@@ -255,11 +261,6 @@ class _Form(NamedTuple):
         return found if all(found.values()) else None
 
 
-def _connection_of(event: Mapping[str, Any]) -> str:
-    """The address that API Gateway was called from."""
-    return str(event["requestContext"]["http"].get("sourceIp", ""))
-
-
 def _path_of(event: Mapping[str, Any]) -> str:
     """The path below the stage, which API Gateway leaves in unless it is the default."""
     path, stage = str(event["rawPath"]), event["requestContext"].get("stage", DEFAULT_STAGE)
@@ -315,7 +316,7 @@ def _campaign_of(path: Mapping[str, str]) -> str:
 def _reward_of(path: Mapping[str, str]) -> str:
     """For the log: a reward's id if it can be one, never what else somebody has written there."""
     reward_id = path.get("reward_id", "")
-    return reward_id if can_be("reward_id", reward_id) else ""
+    return reward_id if reward_id and can_be("reward_id", reward_id) else ""
 
 
 def _secrets(current: _Exchange) -> list[str]:
