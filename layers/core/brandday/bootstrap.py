@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from brandday.domain.visit import Visit
     from brandday.entrypoints.access_log import WriteLine
     from brandday.entrypoints.client_address import EdgeSecrets
+    from brandday.entrypoints.routes import Route
     from brandday.usecases.admission import Admission
     from brandday.usecases.back_off import BackOff, Cases, CodeGuard, MissLog
     from brandday.usecases.browse_campaigns import BrowseCampaigns
@@ -359,10 +360,25 @@ def _refusals_counted(tables: _Tables, live: LiveCampaigns) -> WriteLine:
     return write
 
 
+def _guarded_app(
+    routes: Sequence[Route], use_cases: object, tables: _Tables, live: LiveCampaigns, guards: _Guards
+) -> Handler:
+    """Serve routes by which shoppers take something: refusals are counted, and visits may come by the edge."""
+    from brandday.entrypoints.http import build_app
+
+    return build_app(
+        routes,
+        use_cases,
+        now_ms=now_ms,
+        jitter=random.random,
+        write=_refusals_counted(tables, live),
+        edge_secrets=guards.edge_secrets,
+    )
+
+
 @_start
 def reservations() -> Handler:
     """Return the handler of reservations."""
-    from brandday.entrypoints.http import build_app
     from brandday.entrypoints.reservations import ROUTES, ReservationUseCases
     from brandday.usecases.manage_reservation import ManageReservation
     from brandday.usecases.reserve_units import ReserveUnits
@@ -377,21 +393,13 @@ def reservations() -> Handler:
         extend_reservation=manage.extend,
         confirm_reservation=manage.confirm,
     )
-    return build_app(
-        ROUTES,
-        use_cases,
-        now_ms=now_ms,
-        jitter=random.random,
-        write=_refusals_counted(tables, live),
-        edge_secrets=guards.edge_secrets,
-    )
+    return _guarded_app(ROUTES, use_cases, tables, live, guards)
 
 
 @_start
 def tickets() -> Handler:
     """Return the handler of entry tickets and challenges."""
     from brandday.adapters.clock import random_bytes
-    from brandday.entrypoints.http import build_app
     from brandday.entrypoints.tickets import ROUTES, TicketUseCases
     from brandday.usecases.issue_ticket import IssueTicket
     from brandday.usecases.pose_challenge import PoseChallenge
@@ -402,14 +410,7 @@ def tickets() -> Handler:
         issue_ticket=IssueTicket(live, guards.desk, guards.pass_keys, lambda: random_bytes(8).hex(), now_ms),
         pose_challenge=PoseChallenge(live, guards.desk, guards.pass_keys, now_ms),
     )
-    return build_app(
-        ROUTES,
-        use_cases,
-        now_ms=now_ms,
-        jitter=random.random,
-        write=_refusals_counted(tables, live),
-        edge_secrets=guards.edge_secrets,
-    )
+    return _guarded_app(ROUTES, use_cases, tables, live, guards)
 
 
 @_start
@@ -439,7 +440,6 @@ def _browse_lotteries(live: LiveCampaigns, stored: CampaignTable, kept: DrawTabl
 def entries() -> Handler:
     """Return the handler of entries in lotteries."""
     from brandday.entrypoints.entries import ROUTES, EntryUseCases
-    from brandday.entrypoints.http import build_app
     from brandday.usecases.enter_lottery import EnterLottery, GrantChances
     from brandday.usecases.live_lotteries import LiveLotteries
     from brandday.usecases.prove_entry import ProveEntry
@@ -459,14 +459,7 @@ def entries() -> Handler:
         prove_entry=ProveEntry(enter.get, browse.draw, live, entrants, draws),
         grant_chances=GrantChances(lotteries, entrants, now_ms),
     )
-    return build_app(
-        ROUTES,
-        use_cases,
-        now_ms=now_ms,
-        jitter=random.random,
-        write=_refusals_counted(tables, live),
-        edge_secrets=guards.edge_secrets,
-    )
+    return _guarded_app(ROUTES, use_cases, tables, live, guards)
 
 
 @_start
@@ -474,7 +467,6 @@ def coupons() -> Handler:
     """Return the handler of shoppers' coupons."""
     from brandday.adapters.qr_image import draw_qr
     from brandday.entrypoints.coupons import ROUTES, CouponUseCases
-    from brandday.entrypoints.http import build_app
     from brandday.usecases.list_coupons import ListCoupons
     from brandday.usecases.manage_rewards import Owners
     from brandday.usecases.show_coupon import ShowCoupon
@@ -492,14 +484,7 @@ def coupons() -> Handler:
         show_coupon=ShowCoupon(codes, owner_of),
         draw_qr=draw_qr,
     )
-    return build_app(
-        ROUTES,
-        use_cases,
-        now_ms=now_ms,
-        jitter=random.random,
-        write=_refusals_counted(tables, live),
-        edge_secrets=guards.edge_secrets,
-    )
+    return _guarded_app(ROUTES, use_cases, tables, live, guards)
 
 
 @_start

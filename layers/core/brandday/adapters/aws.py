@@ -5,7 +5,7 @@ for it. The edge answers 503 with Retry-After instead, and the caller's repetiti
 is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,32 @@ def overload_translated() -> Iterator[None]:
         raise
     except (NoConnection, HTTPClientError) as error:
         raise TemporarilyOverloaded from error
+
+
+def read_items(
+    client: "DynamoDBClient", table: str, keys: Sequence[Any], *, consistent: bool
+) -> Sequence[Mapping[str, Any]]:
+    """Return those of the items (at most 100) that are there, in any order and in one call.
+
+    TemporarilyOverloaded also if the table has left some of them unread: half an answer is none.
+    """
+    with overload_translated():
+        page = client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": consistent}})
+    if page.get("UnprocessedKeys"):
+        raise TemporarilyOverloaded
+    return page["Responses"].get(table, ())
+
+
+def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> bool:
+    """Do all writes (at most 100) or none: False if one of them was refused by its condition."""
+    try:
+        with overload_translated():
+            client.transact_write_items(TransactItems=writes)
+    except ClientError as error:
+        if is_condition_failure(error):
+            return False
+        raise
+    return True
 
 
 def is_overload(error: ClientError) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from brandday.adapters.aws import is_condition_failure, overload_translated
+from brandday.adapters.aws import is_condition_failure, overload_translated, transact
 from brandday.adapters.campaign_table import encode_trail_entry
 from brandday.adapters.coupon_table import encode_facts
 from brandday.adapters.keys import COUPON_JOB, ISSUED, coupon_job_key, coupon_jobs_key
@@ -70,7 +70,9 @@ class CouponJobTable:
         }
         put_entry = {"TableName": self._table, "Item": encode_trail_entry(job.campaign_id, entry)}
         after = Issued(before.count + job.count, job.at + job.size)
-        return self._transact([{"Put": put_job}, self._count(job.campaign_id, before, after), {"Put": put_entry}])
+        return transact(
+            self._client, [{"Put": put_job}, self._count(job.campaign_id, before, after), {"Put": put_entry}]
+        )
 
     def add(self, job: CouponJob, coupons: Sequence[CouponFacts], before: Issued) -> bool:
         """Write these coupons and count them; False if the count has moved, or one of the coupons is there."""
@@ -93,7 +95,7 @@ class CouponJobTable:
             for facts in coupons
         ]
         after = Issued(before.count + len(coupons), before.next_at)
-        return self._transact([{"Update": count_job}, self._count(job.campaign_id, before, after), *puts])
+        return transact(self._client, [{"Update": count_job}, self._count(job.campaign_id, before, after), *puts])
 
     def mark(self, job: CouponJob, done: int) -> None:
         """Remember that a job's numbers below ``done`` are made; never goes back."""
@@ -136,16 +138,6 @@ class CouponJobTable:
                 },
             }
         }
-
-    def _transact(self, writes: list[Any]) -> bool:
-        try:
-            with overload_translated():
-                self._client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
-        return True
 
     def _item(self, campaign_id: str, sort_key: str) -> Item | None:
         with overload_translated():

@@ -17,9 +17,7 @@ from dataclasses import fields
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from brandday.adapters.aws import is_condition_failure, overload_translated
+from brandday.adapters.aws import overload_translated, read_items, transact
 from brandday.adapters.keys import (
     COUPON_CAMPAIGN_INDEX,
     COUPON_FACTS,
@@ -81,11 +79,8 @@ class CouponTable:
         if not ids:
             return {}
         keys = [_key(each, kind) for each in dict.fromkeys(ids) for kind in (COUPON_FACTS, COUPON_STATE)]
-        with overload_translated():
-            page = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": consistent}})
-        if page.get("UnprocessedKeys"):
-            raise TemporarilyOverloaded
-        items = {(item["pk"]["S"], item["sk"]["S"]): item for item in page["Responses"].get(self._table, [])}
+        read = read_items(self._client, self._table, keys, consistent=consistent)
+        items = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
         return {
             each: StoredCoupon(
                 decode_facts(items[each, COUPON_FACTS]),
@@ -108,14 +103,7 @@ class CouponTable:
 
     def transact(self, changes: Sequence[CouponChange]) -> bool:
         """Make all changes (at most 100) or none: False if one of them is refused by its condition."""
-        try:
-            with overload_translated():
-                self._client.transact_write_items(TransactItems=[self._write(change) for change in changes])
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
-        return True
+        return transact(self._client, [self._write(change) for change in changes])
 
     def put_facts(self, coupons: Iterable[CouponFacts]) -> None:
         """Write the facts of coupons; what a batch leaves undone is sent again, until that is hopeless."""

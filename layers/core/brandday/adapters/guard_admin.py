@@ -7,9 +7,7 @@ paging through. The act's entry in CampaignTable is part of the same transaction
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from brandday.adapters.aws import is_condition_failure, overload_translated
+from brandday.adapters.aws import overload_translated, transact
 from brandday.adapters.campaign_table import decode_trail_entry, encode_trail_entry
 from brandday.adapters.guard_table import decode_case
 from brandday.adapters.keys import (
@@ -71,7 +69,7 @@ class GuardAdmin:
     def put(self, changes: Mapping[ListingKey, tuple[Listing | None, Listing]], entry: TrailEntry) -> bool:
         """Put listings in the place of what was read, and the entry, or nothing: False if something has moved on."""
         writes = [write for before, after in changes.values() for write in self._listing_writes(before, after)]
-        return self._write([*writes, self._entry_write(entry)])
+        return transact(self._client, [*writes, self._entry_write(entry)])
 
     def lift(self, case: Case, at: int, change: tuple[Listing | None, Listing], entry: TrailEntry) -> bool:
         """Mark a case as lifted and put one listing, or nothing: False if something has moved on."""
@@ -84,7 +82,7 @@ class GuardAdmin:
                 "ExpressionAttributeValues": {":at": {"N": str(at)}},
             }
         }
-        return self._write([lifted, *self._listing_writes(*change), self._entry_write(entry)])
+        return transact(self._client, [lifted, *self._listing_writes(*change), self._entry_write(entry)])
 
     def page(self, kind: SignalKind | None, limit: int, after: str | None) -> ListingPage:
         """Return a page of what is listed; ValueError if there is no such place."""
@@ -161,16 +159,6 @@ class GuardAdmin:
 
     def _entry_write(self, entry: TrailEntry) -> dict[str, Any]:
         return {"Put": {"TableName": self._campaign_table, "Item": encode_trail_entry(LISTS_TRAIL, entry)}}
-
-    def _write(self, writes: list[Any]) -> bool:
-        try:
-            with overload_translated():
-                self._client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
-        return True
 
 
 def _key(key: ListingKey) -> dict[str, Any]:

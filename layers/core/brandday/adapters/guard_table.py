@@ -10,10 +10,9 @@ read.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from brandday.adapters.aws import overload_translated
+from brandday.adapters.aws import overload_translated, read_items
 from brandday.adapters.keys import GUARD, activity_key, case_key, listing_key
 from brandday.domain.activity import Activity, ActivityKey, Note, Part
-from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.refusal_case import Case
 from brandday.domain.risk import Listed, Mode
 from brandday.domain.signals import SignalKind
@@ -97,11 +96,7 @@ class GuardTable:
 
     def _read(self, keys: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
         """Return the items that are there, eventually consistent; the one way of reading that gates are allowed."""
-        with overload_translated():
-            page = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
-        if page.get("UnprocessedKeys"):
-            raise TemporarilyOverloaded
-        return page["Responses"].get(self._table, ())
+        return read_items(self._client, self._table, keys, consistent=False)
 
 
 def decode_activity(item: Mapping[str, Any]) -> Activity:

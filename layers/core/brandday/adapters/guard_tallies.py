@@ -21,12 +21,12 @@ from brandday.adapters.aws import (
     error_code,
     is_condition_failure,
     overload_translated,
+    read_items,
 )
 from brandday.adapters.entry_table import entrant_put
 from brandday.adapters.keys import GUARD, tally_key
 from brandday.adapters.stock_table import Item, decode_shard, shard_update
 from brandday.domain.entrant import Entrant
-from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.lottery import Frozen
 from brandday.domain.shard import ATTEMPT_LENGTH, Refused, ShardWrite, Written, to_base36
 from brandday.domain.tally import Taken, TalliesMoved, Tally, TallyKey, TallyWrite
@@ -53,14 +53,8 @@ class GuardTallies:
 
     def tallies(self, keys: Sequence[TallyKey], *, consistent: bool) -> Mapping[TallyKey, Tally]:
         """Return all of the tallies; one that was never written is empty."""
-        wanted: list[Any] = [_key(key) for key in keys]
-        with overload_translated():
-            page = self._client.batch_get_item(
-                RequestItems={self._guard_table: {"Keys": wanted, "ConsistentRead": consistent}}
-            )
-        if page.get("UnprocessedKeys"):
-            raise TemporarilyOverloaded
-        found = {item["pk"]["S"]: decode_tally(item) for item in page["Responses"].get(self._guard_table, [])}
+        read = read_items(self._client, self._guard_table, [_key(key) for key in keys], consistent=consistent)
+        found = {item["pk"]["S"]: decode_tally(item) for item in read}
         return {key: found.get(tally_key(*key), Tally()) for key in keys}
 
     def write_shard(

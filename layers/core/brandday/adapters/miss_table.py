@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from brandday.adapters.aws import overload_translated
+from brandday.adapters.aws import overload_translated, read_items
 from brandday.adapters.keys import GUARD, backoff_key
 from brandday.domain.backoff import Misses, hour_of
-from brandday.domain.errors import TemporarilyOverloaded
 from brandday.usecases.back_off import MissKey
 
 if TYPE_CHECKING:
@@ -25,12 +24,8 @@ class MissTable:
 
     def look(self, keys: Sequence[MissKey]) -> Mapping[MissKey, Misses]:
         """Return the misses of each, in one call; eventually consistent."""
-        asked = [_key(key) for key in keys]
-        with overload_translated():
-            page = self._client.batch_get_item(RequestItems={self._table: {"Keys": asked}})
-        if page.get("UnprocessedKeys"):
-            raise TemporarilyOverloaded
-        found = {item["pk"]["S"]: _misses(item) for item in page["Responses"].get(self._table, [])}
+        read = read_items(self._client, self._table, [_key(key) for key in keys], consistent=False)
+        found = {item["pk"]["S"]: _misses(item) for item in read}
         return {key: found.get(_key(key)["pk"]["S"], Misses()) for key in keys}
 
     def note(self, key: MissKey, number: int, tags: Collection[str], now: int, forget_at: int) -> Misses:

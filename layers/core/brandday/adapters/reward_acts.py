@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from brandday.adapters.aws import is_condition_failure, overload_translated
+from brandday.adapters.aws import overload_translated, transact
 from brandday.adapters.campaign_table import encode_trail_entry
 from brandday.adapters.keys import trail_key
 from brandday.adapters.reward_table import encode_reward
@@ -34,14 +32,7 @@ class RewardActs:
         }
         put_entry = {"TableName": self._campaign_table, "Item": encode_trail_entry(after.campaign_id, entry)}
         writes: list[Any] = [{"Put": put_reward}, {"Put": put_entry}]
-        try:
-            with overload_translated():
-                self._client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
-        return True
+        return transact(self._client, writes)
 
     def has_done(self, campaign_id: str, who: str, act: str) -> bool:
         """Return whether `who` ever did `act` on the campaign: all of the trail is looked through, however long."""

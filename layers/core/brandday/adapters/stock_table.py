@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from brandday.adapters.aws import is_condition_failure, overload_translated
+from brandday.adapters.aws import is_condition_failure, overload_translated, read_items
 from brandday.adapters.keys import parse_shard_key, shard_key
-from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.shard import Refused, Shard, ShardWrite, Written
 
 if TYPE_CHECKING:
@@ -40,11 +39,8 @@ class StockTable:
                 )
             return (decode_shard(shards[0], answer.get("Item", {})),)
         keys = [{"pk": {"S": shard_key(campaign_id, shard)}} for shard in shards]
-        with overload_translated():
-            page = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": consistent}})
-        if page.get("UnprocessedKeys"):
-            raise TemporarilyOverloaded
-        found = {parse_shard_key(item["pk"]["S"])[1]: item for item in page["Responses"].get(self._table, [])}
+        read = read_items(self._client, self._table, keys, consistent=consistent)
+        found = {parse_shard_key(item["pk"]["S"])[1]: item for item in read}
         return tuple(decode_shard(shard, found.get(shard, {})) for shard in shards)
 
     def write(self, campaign_id: str, write: ShardWrite) -> Written | Refused:

@@ -145,6 +145,10 @@ class Protection:
         """Return what the counts of this campaign are kept under; no campaign's is a brand day's."""
         return f"day.{self.brand_day}" if self.brand_day else campaign_id
 
+    def opens_at(self, starts_at: int) -> int:
+        """Return from when on (epoch ms) tickets are given out, or would be: the start, if there are none."""
+        return starts_at - (0 if self.ticket is None else self.ticket.opens_before_ms)
+
     def limits_on(self, counted: Counted) -> tuple[Limit, ...]:
         """Return the limits that count this."""
         return tuple(limit for limit in self.limits if limit.counts is counted)

@@ -310,7 +310,7 @@ class _Plan:
     """What a campaign's protection comes to at the gate: worked out once for each version of it."""
 
     def __init__(self, live: LiveCampaign, protection: Protection) -> None:
-        campaign, ticket = live.campaign, protection.ticket
+        campaign = live.campaign
         self.protection = protection
         self.challenge = protection.challenge
         self.risk: RiskTerms | None = protection.risk
@@ -323,7 +323,7 @@ class _Plan:
         self.most = {kind: min(limit.most for limit in limits) for kind, limits in self.attempts.items()}
         self.ruled = frozenset[SignalKind]() if self.risk is None else self.risk.looks_at()
         self.looks = bool(self.attempts) or self.risk is not None
-        self.opened_at = campaign.starts_at - (ticket.opens_before_ms if ticket else 0)
+        self.opened_at = protection.opens_at(campaign.starts_at)
         self.over_at = campaign.over_at()
         self._longest = max((limit.window.ms for limit in protection.limits if limit.window is not None), default=0)
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from brandday.domain.campaign import Campaign, Shopper, check_eligible, check_open
+from brandday.domain.campaign import Shopper, check_eligible, check_open
 from brandday.domain.entry_ticket import make_ticket
 from brandday.domain.errors import NoTicketNeeded, SoldOut
-from brandday.domain.protection import Protection
 from brandday.domain.visit import Visit
 from brandday.usecases.guard_ports import Desk, PassKeys
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
@@ -41,7 +40,7 @@ class IssueTicket:
         campaign, protection = live.campaign, live.campaign.protection
         if protection is None or protection.ticket is None:
             raise NoTicketNeeded
-        check_open(campaign, tickets_open_at(campaign, protection), self._now())
+        check_open(campaign, protection.opens_at(campaign.starts_at), self._now())
         check_eligible(campaign, shopper)
         check_left(live)
         solved_at = self._desk.enter(live, protection, shopper, visit)
@@ -62,8 +61,3 @@ def check_left(live: LiveCampaign) -> None:
     skus = live.campaign.skus
     if live.campaign.lottery is None and all(live.is_sold_out(sku.sku) for sku in skus):
         raise SoldOut(sku=skus[0].sku)
-
-
-def tickets_open_at(campaign: Campaign, protection: Protection) -> int:
-    """Return from when on (epoch ms) tickets are given out, or would be: the start, if there are none."""
-    return campaign.starts_at - (0 if protection.ticket is None else protection.ticket.opens_before_ms)

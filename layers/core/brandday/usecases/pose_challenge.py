@@ -15,7 +15,7 @@ from brandday.domain.protection import ChallengeTerms, Protection
 from brandday.domain.risk import Mode, RiskTerms
 from brandday.domain.visit import Visit
 from brandday.usecases.guard_ports import Desk, PassKeys
-from brandday.usecases.issue_ticket import check_left, tickets_open_at
+from brandday.usecases.issue_ticket import check_left
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Clock
 
@@ -55,7 +55,7 @@ class PoseChallenge:
         terms = protection.challenge
         now = self._now()
         # So early that it can be solved when the desk opens, and is still good then.
-        check_open(campaign, tickets_open_at(campaign, protection) - terms.valid_ms, now)
+        check_open(campaign, protection.opens_at(campaign.starts_at) - terms.valid_ms, now)
         check_eligible(campaign, shopper)
         check_left(live)
         posing = self._find(WAIT.name if wait else terms.kind)
