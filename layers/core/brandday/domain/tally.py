@@ -77,13 +77,10 @@ class Tally:
 
 
 class Wanted(NamedTuple):
-    """A limit that a win has to keep, and the tally it is written into; `seen` is that tally, if somebody has read it
-    (it may be a moment old).
-    """
+    """A limit that a win has to keep, and the tally it is written into."""
 
     limit: Limit
     key: TallyKey
-    seen: Tally | None = None
 
 
 class TallyWrite(NamedTuple):

@@ -148,7 +148,7 @@ class _Tallies:
     def __init__(self, keeping: Keeping) -> None:
         self.campaign_id = keeping.campaign_id
         self._keeping = keeping
-        self._known = {one.key: one.seen for one in keeping.wanted if one.seen is not None}
+        self._known: dict[TallyKey, Tally] = {}
         self._released: set[Taken] = set()
 
     def limit_against(self, new: Taken) -> TalliedProtocol[LimitStands | None]:
