@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,10 @@ class Sale:
         """Ids of the rewards."""
         return [reward_id(name, self.at, self.campaign_id) for names in self.owners.values() for name in names]
 
-    def happen(self, pause_seconds: float) -> None:
+    def happen(self, pause_seconds: float, until: Callable[[], bool]) -> None:
         """Write paid claims of all these shoppers straight into the shards, a few at once and with pauses.
+
+        The last write waits for `until` (a minute at most), so that there is something to follow afterwards.
 
         Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes
         are the product's own: the same conditions, one record per shopper.
@@ -111,6 +113,8 @@ class Sale:
         ]
         random.shuffle(batches)
         for number, (shard, names) in enumerate(batches):
+            if number == len(batches) - 1:
+                _wait_for(until, 60)
             changes = tuple(
                 RecordChange(
                     name, None, encode_entry(Entry(CONFIRMED, "0", 1, self.at, "aaaaaa", f"order-{number}-{nth}"))
@@ -120,6 +124,12 @@ class Sale:
             write = ShardWrite(shard, changes, {"0": -len(names)}, {"0": self.layout.capacity("0", shard)})
             assert isinstance(table.write(self.campaign_id, write), Written)
             time.sleep(pause_seconds)
+
+
+def _wait_for(done: Callable[[], bool], seconds: float) -> None:
+    over = time.monotonic() + seconds
+    while not done() and time.monotonic() < over:
+        time.sleep(0.5)
 
 
 def _owners(layout: Layout) -> dict[int, list[str]]:
@@ -171,22 +181,25 @@ def trouble(makers: Sequence[Callable[[threading.Event], None]]) -> Iterator[Non
 
 @dataclass
 class Killer:
-    """Kills environments of functions at random moments (SIGKILL: no clean-up, nothing said), first of those functions
-    that were killed least.
+    """Kills environments of functions at random moments (SIGKILL: no clean-up, nothing said), each function as often.
+
+    It ends: what is claimed is that everything arrives after trouble, and how long that takes while trouble goes on is
+    a question to the machine.
     """
 
     stack: LocalStack
     functions: Sequence[str]
     pause_seconds: tuple[float, float]
-    kills: Counter[str]
+    times: int
+    kills: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, over: threading.Event) -> None:
-        """Kill until it is over."""
-        while not over.wait(random.uniform(*self.pause_seconds)):
+        """Kill until each function was killed so many times, or it is over."""
+        while self._left() and not over.wait(random.uniform(*self.pause_seconds)):
             environments = [
                 (function, pid)
                 for pid, name in environments_of(self.stack)
-                for function in self.functions
+                for function in self._left()
                 if f"-{function}-" in name
             ]
             if environments:
@@ -197,6 +210,13 @@ class Killer:
                 except ProcessLookupError:
                     continue
                 self.kills[function] += 1
+
+    def has_killed_each(self) -> bool:
+        """Whether each function was killed at least once."""
+        return all(self.kills[function] for function in self.functions)
+
+    def _left(self) -> list[str]:
+        return [function for function in self.functions if self.kills[function] < self.times]
 
 
 @dataclass

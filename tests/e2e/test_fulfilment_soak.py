@@ -10,7 +10,6 @@ which the test shortens, and the reward it was sending to its lease, which it wa
 
 import json
 import random
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,18 +39,21 @@ MOODS = {"status500": 0.04, "status429": 0.03, "hang": 0.01, "drop": 0.03, "lose
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything; times in seconds. `sale_pause` is between two writes of six sales."""
+    """How much of everything; times in seconds. `sale_pause` is between two writes of six sales, `kills` are of each
+    function, and `patience` is only there so that a reward that never arrives fails the test.
+    """
 
     rewards: int
     refused: int
     sale_pause: float
     kill_every: tuple[float, float]
+    kills: int
     patience: float
 
 
-SMALL = Size(rewards=100, refused=3, sale_pause=0.2, kill_every=(2.0, 4.0), patience=120)
-FULL = Size(rewards=2000, refused=20, sale_pause=0, kill_every=(2.0, 6.0), patience=600)
-SLOW_SALE = replace(FULL, sale_pause=0.15, kill_every=(0.5, 2.0))
+SMALL = Size(rewards=100, refused=3, sale_pause=0.4, kill_every=(1.0, 2.0), kills=3, patience=300)
+FULL = Size(rewards=2000, refused=20, sale_pause=0, kill_every=(2.0, 6.0), kills=20, patience=600)
+SLOW_SALE = replace(FULL, sale_pause=0.15, kill_every=(0.5, 2.0), kills=10)
 """For those who follow streams: they keep up, so there has to be something to follow while they are killed."""
 
 
@@ -59,18 +61,17 @@ def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: 
     """Sell everything, make trouble until all rewards are where they belong, and count."""
     take_dead_letters(stack)
     put_on_sale(stack, folder, campaign_id, size.rewards)
-    kills: Counter[str] = Counter()
     sale = Sale.plan(stack, campaign_id)
     rewards = sale.rewards
     refused = set(random.sample(rewards, size.refused))
     wanted = {"dispatched": size.rewards - size.refused, "failed": size.refused}
-    killer = Killer(stack, killed, size.kill_every, kills)
+    killer = Killer(stack, killed, size.kill_every, size.kills)
     doubler = Doubler(stack, random.sample(rewards, size.rewards // 5), pause_seconds=0.05)
     with visibility(stack, seconds=10), moods(stack, **MOODS, refuse=sorted(refused)), trouble([killer]):
-        sale.happen(size.sale_pause)
+        sale.happen(size.sale_pause, until=killer.has_killed_each)
         with trouble([doubler]):
             took = wait_until(stack, campaign_id, wanted, size.patience)
-    print(f"\n{size.rewards} rewards in {took:.0f} s; killed {dict(kills)}, sent {doubler.sent} messages twice")
+    print(f"\n{size.rewards} rewards in {took:.0f} s; killed {dict(killer.kills)}, sent {doubler.sent} messages twice")
     print(f"arrivals at the partner: {dict(arrivals(stack, campaign_id))}")
 
     accepted = deliveries(stack, campaign_id)
@@ -79,7 +80,7 @@ def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: 
     letters = [json.loads(body)["reward_id"] for body in take_dead_letters(stack)]
     assert set(letters) == refused
     assert len(letters) == len(refused), "a dead letter twice"
-    assert all(kills[function] for function in killed)
+    assert killer.has_killed_each()
     # the control: without the key some would have been delivered twice
     assert sum(each["repetitions"] for each in accepted) > 0
     brandday(stack, "audit", campaign_id)
