@@ -34,9 +34,6 @@ AT_MOST = 1.3
 """What is claimed. The median of five pairs moves by a tenth on a machine that others use as well; which functions miss
 the aim is printed and saved."""
 
-ADMIN_AT_MOST = 1.5
-"""The operators' function has the modules of all mechanics. Nobody waits for it in a rush."""
-
 _TIMED = """
 import time
 began = time.process_time_ns()
@@ -121,16 +118,12 @@ def main() -> None:
     section["aim_missed_by"] = [name for name, figures in section["functions"].items() if figures["ratio"] > AIM]
     console.print(f"over the aim of {AIM}: {', '.join(section['aim_missed_by']) or 'none'}")
     claims = [
-        Claim(f"cold start of {name}", figures["ratio"], _at_most(name), f"importing only {figures['needs']}")
+        Claim(f"cold start of {name}", figures["ratio"], AT_MOST, f"importing only {figures['needs']}")
         for name, figures in section["functions"].items()
     ]
     results.save("cold_start", section, claims)
     console.print(f"written to {results.RESULTS}")
     results.stand_by(claims)
-
-
-def _at_most(name: str) -> float:
-    return ADMIN_AT_MOST if name == "admin" else AT_MOST
 
 
 def _measure(name: str, pairs: int, env: dict[str, str]) -> Start:

@@ -31,11 +31,11 @@ from brandday.adapters.coupon_table import encode_facts
 from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Campaign, Status
 from brandday.domain.coupon_code import SECRET_BYTES, CodeKeys
-from brandday.domain.coupon_job import CouponJob, JobKind
+from brandday.domain.coupon_job import BATCH, CouponJob, JobKind
 from brandday.domain.coupon_record import CouponFacts
 from brandday.domain.layout import UNITS_PER_SHARD, plan_layout
 from brandday.domain.shard import CONFIRMED, HELD, POINTER, Entry, encode_entry
-from brandday.usecases.coupon_jobs import BATCH, CodeBook, CouponJobs, ManageCoupons
+from brandday.usecases.coupon_jobs import CodeBook, CouponJobs, ManageCoupons
 from brandday.usecases.coupon_ports import Coupons
 from brandday.usecases.ports import Campaigns
 from brandday.usecases.reward_ports import Rewards

@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from brandday.domain.coupon_job import BATCH
 from brandday.domain.times import from_rfc3339
-from brandday.usecases.coupon_jobs import BATCH
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS
 from brandday_cli.audit_rules import COUPON_STATUSES
 from brandday_cli.client import AdminClient

@@ -17,7 +17,7 @@ MEASURES = POWERTOOLS | {"typing_extensions"}
 """Lines of the embedded metric format are written by Powertools."""
 
 OF_FUNCTION: dict[str, set[str]] = {
-    "admin": PYDANTIC | POWERTOOLS,
+    "admin": PYDANTIC,
     "campaigns": PYDANTIC,
     "coupons": PYDANTIC,
     "draw_holder": PYDANTIC | {"py_arkworks_bls12381"},

@@ -13,9 +13,9 @@ from brandday.adapters.entry_counts import EntryCountTable
 from brandday.domain.entrant import Entrant, Entry
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.lottery import Moments, Rounds
-from brandday.usecases.count_entries import CountEntries, EntryCounts
+from brandday.usecases.count_entries import CountEntries
 from brandday.usecases.inspect_campaign import InspectCampaign
-from brandday.usecases.lottery_ports import EntrantChanged
+from brandday.usecases.lottery_ports import EntrantChanged, EntryCounts
 from tests.fakes.backend import CLOSES, OPENS, SALE
 from tests.fakes.clock import SettableClock
 from tests.fakes.lottery_backend import draw, lottery, prize

@@ -10,7 +10,7 @@ import pytest
 from brandday.domain.campaign import Campaign, Status
 from brandday.domain.coupon import CodeKind, IssuedBy
 from brandday.domain.coupon_code import coupon_id, fold, show
-from brandday.domain.coupon_job import Issued, JobKind
+from brandday.domain.coupon_job import BATCH, Disabled, Issued, JobKind, Row, RowProblem
 from brandday.domain.coupon_record import CouponFacts
 from brandday.domain.errors import (
     CampaignChangeRefused,
@@ -26,7 +26,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.reward import RewardStatus
 from brandday.domain.trail import TrailEntry
-from brandday.usecases.coupon_jobs import ADD_AT_ONCE, BATCH, Disabled, ManageCoupons, Row, RowProblem
+from brandday.usecases.coupon_jobs import ADD_AT_ONCE, ManageCoupons
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS
 from tests.fakes.backend import OPENS, SALE, SALT, sale, sku
 from tests.fakes.clock import SettableClock

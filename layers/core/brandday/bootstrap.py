@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     from brandday.usecases.admission import Admission
     from brandday.usecases.back_off import BackOff, Cases, CodeGuard, MissLog
     from brandday.usecases.browse_campaigns import BrowseCampaigns
+    from brandday.usecases.check_destinations import CheckDestinations
+    from brandday.usecases.coupon_jobs import ManageCoupons
     from brandday.usecases.guard_ports import Desk, Gate, PassKeys, SignalReader, Tallies
+    from brandday.usecases.inspect_draw import InspectDraw
     from brandday.usecases.issue_rewards import CouponBook
     from brandday.usecases.issue_wins import IssueWins
     from brandday.usecases.live_campaigns import LiveCampaigns
@@ -661,31 +664,36 @@ def stock_sweeper() -> Handler:
 @_start
 def admin() -> Handler:
     """Return the handler of the operators' routes."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from brandday.adapters.clock import random_bytes
-    from brandday.adapters.coupon_job_table import CouponJobTable
-    from brandday.connectors import CONNECTORS
     from brandday.entrypoints import admin_coupons, admin_draws
     from brandday.entrypoints.admin import ROUTES, AdminUseCases
     from brandday.entrypoints.http import build_app
-    from brandday.usecases.check_destinations import CheckDestinations
-    from brandday.usecases.coupon_jobs import ManageCoupons
     from brandday.usecases.inspect_campaign import InspectCampaign
-    from brandday.usecases.inspect_draw import InspectDraw
     from brandday.usecases.operate_campaign import OperateCampaign
-    from brandday.usecases.rehearse_draw import RehearseDraw
 
     tables = _Rewards()
     live = tables.live()
-    check = CheckDestinations(CONNECTORS, _tools(tables))
-    use_cases = AdminUseCases(
-        operate=OperateCampaign(tables.campaigns, tables.stock, now_ms, random_bytes, check),
-        inspect=InspectCampaign(tables.campaigns, tables.refusals, tables.entry_counts, now_ms),
-        draws=InspectDraw(
-            live, tables.draws, RehearseDraw(live, tables.entries, tables.draws, now_ms, random_bytes), now_ms
-        ),
-        coupons=ManageCoupons(
+
+    def check() -> CheckDestinations:
+        from brandday.connectors import CONNECTORS
+        from brandday.usecases.check_destinations import CheckDestinations
+
+        return CheckDestinations(CONNECTORS, _tools(tables))
+
+    def draws() -> InspectDraw:
+        from brandday.usecases.inspect_draw import InspectDraw
+        from brandday.usecases.rehearse_draw import RehearseDraw
+
+        rehearse = RehearseDraw(live, tables.entries, tables.draws, now_ms, random_bytes)
+        return InspectDraw(live, tables.draws, rehearse, now_ms)
+
+    def coupons() -> ManageCoupons:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from brandday.adapters.coupon_job_table import CouponJobTable
+        from brandday.usecases.coupon_jobs import ManageCoupons
+
+        return ManageCoupons(
             campaigns=tables.campaigns,
             coupons=tables.coupons,
             jobs=CouponJobTable(tables.client, tables.settings.campaign_table, CouponSettings.from_env().coupon_table),
@@ -694,7 +702,16 @@ def admin() -> Handler:
             now=now_ms,
             random_bytes=random_bytes,
             each=ThreadPoolExecutor(REWARDS_AT_ONCE).map,
+        )
+
+    # An operator who looks at a sale waits for nothing that only lotteries, coupons or partners need.
+    use_cases = AdminUseCases(
+        operate=OperateCampaign(
+            tables.campaigns, tables.stock, now_ms, random_bytes, cast("CheckDestinations", _Later(check))
         ),
+        inspect=InspectCampaign(tables.campaigns, tables.refusals, tables.entry_counts, now_ms),
+        draws=cast("InspectDraw", _Later(draws)),
+        coupons=cast("ManageCoupons", _Later(coupons)),
     )
     return build_app(ROUTES + admin_draws.ROUTES + admin_coupons.ROUTES, use_cases, now_ms=now_ms, jitter=random.random)
 

@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, NamedTuple
+
+from brandday.domain.coupon_record import CouponFacts
+
+BATCH: Final = 500
+"""How many coupons one request makes, takes in or disables."""
+
+MAX_JOB: Final = 1_000_000
+"""Coupons of one job, and lines of one file."""
 
 
 class JobKind(StrEnum):
@@ -40,3 +49,36 @@ class Issued:
 
     count: int = 0
     next_at: int = 0
+
+
+class RowProblem(StrEnum):
+    """Why a line of a file was not taken in."""
+
+    MALFORMED = "malformed"
+    FOREIGN = "foreign"
+    DUPLICATE = "duplicate"
+    EXCEEDED = "exceeded"
+
+
+class Row(NamedTuple):
+    """A line of a partner's file: its number (from 1), the code, and the shopper's id if it is for one."""
+
+    line: int
+    code: str
+    shopper: str | None = None
+
+
+class Taken(NamedTuple):
+    """What became of a line; the coupon if it was taken in, now or before."""
+
+    line: int
+    coupon: CouponFacts | None
+    problem: RowProblem | None
+
+
+class Disabled(StrEnum):
+    """What became of a code that was to be disabled."""
+
+    DISABLED = "disabled"
+    BEFORE = "disabled_before"
+    NOT_FOUND = "not_found"

@@ -53,6 +53,16 @@ class Mode(StrEnum):
     DRAW = "draw"
 
 
+class Next(StrEnum):
+    """What a lottery waits for."""
+
+    SEAL = "seal"
+    BEACON = "beacon"
+    DRAW = "draw"
+    AWARD = "award"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class AtOnce:
     """All units are there from the start."""

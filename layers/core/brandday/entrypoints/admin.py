@@ -30,7 +30,6 @@ from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
 from brandday.entrypoints.trail_body import ChangeBody, TrailEntryBody
-from brandday.usecases.coupon_jobs import ManageCoupons
 from brandday.usecases.inspect_campaign import (
     CampaignSight,
     InspectCampaign,
@@ -39,11 +38,12 @@ from brandday.usecases.inspect_campaign import (
     SkuStatistics,
     Statistics,
 )
-from brandday.usecases.inspect_draw import InspectDraw
 from brandday.usecases.operate_campaign import Act, OperateCampaign
 
 if TYPE_CHECKING:
     from brandday.config.campaign_file import CampaignFile
+    from brandday.usecases.coupon_jobs import ManageCoupons
+    from brandday.usecases.inspect_draw import InspectDraw
 
 DOCUMENT_LIMIT_BYTES: Final = 128 * 1024
 _ERRORS_SHOWN: Final = 50
@@ -55,8 +55,8 @@ class AdminUseCases:
 
     operate: OperateCampaign
     inspect: InspectCampaign
-    draws: InspectDraw
-    coupons: ManageCoupons
+    draws: "InspectDraw"
+    coupons: "ManageCoupons"
 
 
 class CampaignDocument(RootModel[dict[str, Any]]):

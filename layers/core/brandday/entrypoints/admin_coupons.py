@@ -4,12 +4,12 @@ Every route needs a token with the scope `operator`, and answers codes: whoever 
 name, and each of its steps can be repeated: the same coupons come of it.
 """
 
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import Field
 
 from brandday.domain.coupon_code import show
-from brandday.domain.coupon_job import CouponJob, JobKind
+from brandday.domain.coupon_job import BATCH, MAX_JOB, CouponJob, Disabled, JobKind, Row, RowProblem, Taken
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part, PartStatus, UseState
 from brandday.domain.errors import (
     CampaignChangeRefused,
@@ -25,8 +25,10 @@ from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.entrypoints.http_input import CURSOR, wrong_query
 from brandday.entrypoints.routes import OPERATOR, Answer, Input, Output, Request, Route, Shape
-from brandday.usecases.coupon_jobs import BATCH, MAX_JOB, CouponSight, Disabled, Row, RowProblem, Taken
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS
+
+if TYPE_CHECKING:
+    from brandday.usecases.coupon_jobs import CouponSight
 
 BATCH_LIMIT_BYTES: Final = 256 * 1024
 
@@ -231,7 +233,7 @@ class CouponPageBody(Output):
     next: Annotated[str | None, Field(description="Send it as `after` for the next page; null: this is the last.")]
 
     @classmethod
-    def from_sight(cls, sight: CouponSight) -> Self:
+    def from_sight(cls, sight: "CouponSight") -> Self:
         """The same, on the wire."""
         page = sight.page
         return cls(

@@ -4,20 +4,22 @@ Nobody has to do anything for a draw to be held: it is, by a schedule. Every rou
 `operator`; none of them shows who an entrant is.
 """
 
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import Field
 
 from brandday.domain.beacon import out_at
 from brandday.domain.errors import CampaignNotFound, ValidationFailed, WrongMechanic
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import Mode, Next
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.admin import AdminUseCases
-from brandday.entrypoints.draws import ResultBody, SealBody
+from brandday.entrypoints.draw_bodies import ResultBody, SealBody
 from brandday.entrypoints.http_input import wrong_query
 from brandday.entrypoints.routes import OPERATOR, Answer, Output, Request, Route, Shape
-from brandday.usecases.inspect_draw import DrawSight, Next, PlaceSight
-from brandday.usecases.rehearse_draw import Rehearsal
+
+if TYPE_CHECKING:
+    from brandday.usecases.inspect_draw import DrawSight, PlaceSight
+    from brandday.usecases.rehearse_draw import Rehearsal
 
 _PAGE: Final = r"[0-9]{1,6}"
 
@@ -43,7 +45,7 @@ class RehearsalBody(Shape):
     is_complete: Annotated[bool, Field(description="Whether everybody was read; the counts are of those who were.")]
 
     @classmethod
-    def of(cls, rehearsal: Rehearsal) -> Self:
+    def of(cls, rehearsal: "Rehearsal") -> Self:
         """The same, on the wire."""
         return cls(
             entrants=rehearsal.entrants,
@@ -70,7 +72,7 @@ class DrawSightBody(Output):
     dry_run: Annotated[RehearsalBody | None, Field(description="Only with `dry_run`.")] = None
 
     @classmethod
-    def of(cls, sight: DrawSight, rehearsal: Rehearsal | None) -> Self:
+    def of(cls, sight: "DrawSight", rehearsal: "Rehearsal | None") -> Self:
         """The same, on the wire."""
         beacon = sight.beacon
         return cls(
@@ -100,7 +102,7 @@ class PlaceBody(Shape):
     forfeited: Annotated[bool, Field(description="Their prize was not claimed, and has gone on.")]
 
     @classmethod
-    def of(cls, place: PlaceSight) -> Self:
+    def of(cls, place: "PlaceSight") -> Self:
         """The same, on the wire."""
         return cls(
             rank=place.rank,

@@ -18,6 +18,7 @@ from brandday.domain.lottery import Mode
 from brandday.domain.receipt_page import ReceiptPage
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.campaigns import LotteryBody
+from brandday.entrypoints.draw_bodies import ResultBody, SealBody
 from brandday.entrypoints.http_input import CURSOR, read_cursor, wrong_query
 from brandday.entrypoints.routes import PUBLIC_FOR_A_SECOND, Answer, Output, Request, Route, Shape
 
@@ -78,46 +79,6 @@ class BeaconBody(Shape):
             public_key=beacon.public_key,
             round=beacon.round,
             out_at=to_rfc3339(beacon.out_at),
-        )
-
-
-class SealBody(Shape):
-    """The sealed list of all entrants: nobody comes in or goes out any more."""
-
-    root: Annotated[str, Field(description="Root of the Merkle tree over all entrants, in hex.")]
-    entrants: int
-    entries: int
-    sealed_at: str
-
-    @classmethod
-    def of(cls, seal: Seal) -> Self:
-        """The same, on the wire."""
-        return cls(root=seal.root, entrants=seal.entrants, entries=seal.entries, sealed_at=to_rfc3339(seal.sealed_at))
-
-
-class ResultBody(Shape):
-    """A draw that was held. Who is who stands in the receipt."""
-
-    ranking_hash: Annotated[
-        str, Field(description="SHA-256 over a line `[rank,entrant,ticket,slot]` per place, as canonical JSON.")
-    ]
-    winners: int
-    reserves: int
-    randomness: Annotated[str | None, Field(description="Of the beacon's round, in hex; null without a beacon.")]
-    signature: Annotated[str | None, Field(description="The chain's signature of the round; `randomness` is its hash.")]
-    drawn_at: str
-
-    @classmethod
-    def of(cls, result: Result) -> Self:
-        """The same, on the wire."""
-        beacon = result.randomness
-        return cls(
-            ranking_hash=result.hash,
-            winners=result.winners,
-            reserves=result.reserves,
-            randomness=None if beacon is None else beacon.value.hex(),
-            signature=None if beacon is None else beacon.signature.hex(),
-            drawn_at=to_rfc3339(result.drawn_at),
         )
 
 

@@ -15,16 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from brandday.domain.backoff import HOUR_MS, Misses, Patience, tag_of
 from brandday.domain.campaign import Shopper
 from brandday.domain.coupon import CodeKind
-from brandday.domain.coupon_rules import Candidate
 from brandday.domain.errors import RateLimited
 from brandday.domain.signals import SignalKind, Signals
 from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.ports import Clock
+
+if TYPE_CHECKING:
+    from brandday.domain.coupon_rules import Candidate
 
 
 class Guessed(StrEnum):

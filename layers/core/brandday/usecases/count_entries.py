@@ -9,21 +9,10 @@ owed to anybody follows from the records, and `brandday audit` counts those.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from brandday.domain.errors import TemporarilyOverloaded
-from brandday.usecases.lottery_ports import EntrantChanged
-
-
-class EntryCounts(Protocol):
-    """Where entries are added up."""
-
-    def add(self, campaign_id: str, counts: Mapping[int, int], mark: str) -> None:
-        """Add counts by table version, unless `mark` was the last one; TemporarilyOverloaded if it is too busy."""
-
-    def load(self, campaign_id: str) -> Mapping[int, int]:
-        """Return the counts of one campaign by table version."""
+from brandday.usecases.lottery_ports import EntrantChanged, EntryCounts
 
 
 class CountEntries:

@@ -10,14 +10,13 @@ transaction that writes them: no job, and no two of them at once, can make more 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from brandday.domain.campaign import Campaign
 from brandday.domain.campaign_rules import check_published
 from brandday.domain.coupon import CodeKind, CouponTerms, IssuedBy
 from brandday.domain.coupon_code import CodeKeys, coupon_id, fold, make_code
-from brandday.domain.coupon_job import CouponJob, Issued, JobKind
+from brandday.domain.coupon_job import BATCH, CouponJob, Disabled, Issued, JobKind, Row, RowProblem, Taken
 from brandday.domain.coupon_record import CouponFacts
 from brandday.domain.coupon_rewards import reward_of_coupon
 from brandday.domain.errors import (
@@ -38,12 +37,6 @@ from brandday.usecases.issue_rewards import Each
 from brandday.usecases.live_codes import CODE_TEXT
 from brandday.usecases.ports import Campaigns, Clock
 from brandday.usecases.reward_ports import Rewards
-
-BATCH = 500
-"""How many coupons one request makes, takes in or disables."""
-
-MAX_JOB = 1_000_000
-"""Coupons of one job, and lines of one file."""
 
 ADD_AT_ONCE = 98
 """Imported coupons of one transaction: with what counts them they are the 100 items that DynamoDB takes."""
@@ -95,39 +88,6 @@ class CodeBook(Protocol):
 
     def imported(self, folded: str) -> str | None:
         """Return the campaign whose imported codes begin like this one."""
-
-
-class RowProblem(StrEnum):
-    """Why a line of a file was not taken in."""
-
-    MALFORMED = "malformed"
-    FOREIGN = "foreign"
-    DUPLICATE = "duplicate"
-    EXCEEDED = "exceeded"
-
-
-class Row(NamedTuple):
-    """A line of a partner's file: its number (from 1), the code, and the shopper's id if it is for one."""
-
-    line: int
-    code: str
-    shopper: str | None = None
-
-
-class Taken(NamedTuple):
-    """What became of a line; the coupon if it was taken in, now or before."""
-
-    line: int
-    coupon: CouponFacts | None
-    problem: RowProblem | None
-
-
-class Disabled(StrEnum):
-    """What became of a code that was to be disabled."""
-
-    DISABLED = "disabled"
-    BEFORE = "disabled_before"
-    NOT_FOUND = "not_found"
 
 
 class Started(NamedTuple):

@@ -9,8 +9,8 @@ from brandday.domain.campaign import Campaign, State
 from brandday.domain.lottery import Moments, Prize, table_at
 from brandday.domain.pacing import release_steps
 from brandday.domain.trail import TrailEntry
-from brandday.usecases.count_entries import EntryCounts
 from brandday.usecases.live_campaigns import read_summary
+from brandday.usecases.lottery_ports import EntryCounts
 from brandday.usecases.ports import Campaigns, Clock
 
 

@@ -1,12 +1,11 @@
 """What operators see of a lottery's end: what is due next, who was drawn, and what a draw would find now."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from brandday.domain.draw_record import PAGE_ROWS, Result, Seal
 from brandday.domain.entrant import entry_id
 from brandday.domain.errors import WrongMechanic
-from brandday.domain.lottery import Beacon, Mode
+from brandday.domain.lottery import Beacon, Mode, Next
 from brandday.usecases.award_prizes import MOVED, WINNERS, moves_of
 from brandday.usecases.draw_ports import Draws
 from brandday.usecases.hold_draw import due_at, ranked_places, result_of
@@ -17,16 +16,6 @@ from brandday.usecases.seal_draw import lottery_of, sealed, sealed_from
 
 REHEARSAL_MS = 15_000
 """How long a dry run reads entrants; the function has 29 s."""
-
-
-class Next(StrEnum):
-    """What a lottery waits for."""
-
-    SEAL = "seal"
-    BEACON = "beacon"
-    DRAW = "draw"
-    AWARD = "award"
-    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)

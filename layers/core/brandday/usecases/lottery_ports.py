@@ -1,10 +1,13 @@
 """What the use cases of lotteries need from outside; adapters and the tests' fakes implement these."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from __future__ import annotations
 
-from brandday.domain.entrant import Entrant
-from brandday.domain.lottery import Frozen
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from brandday.domain.entrant import Entrant
+    from brandday.domain.lottery import Frozen
 
 
 class EntrantChanged(NamedTuple):
@@ -33,6 +36,16 @@ class Entrants(Protocol):
 
     def bucket(self, frozen: Frozen, bucket: str) -> Iterator[Entrant]:
         """Yield all records of a bucket as they are, in ASCII order of the names, a page in memory at a time."""
+
+
+class EntryCounts(Protocol):
+    """Where entries are added up."""
+
+    def add(self, campaign_id: str, counts: Mapping[int, int], mark: str) -> None:
+        """Add counts by table version, unless `mark` was the last one; TemporarilyOverloaded if it is too busy."""
+
+    def load(self, campaign_id: str) -> Mapping[int, int]:
+        """Return the counts of one campaign by table version."""
 
 
 class Seeds(Protocol):
