@@ -28,8 +28,8 @@ from benchmarks import results
 from benchmarks.engine import client_of
 from benchmarks.meter import Meter, Usage
 from benchmarks.results import Claim, table_of, wide_console
-from brandday import bootstrap
 from brandday.adapters.shop_signals import AUDIENCE
+from brandday.bootstrap import coupon_functions, operator_functions, sale_functions
 from brandday_cli.abuse_plan import BOTS, Kind, Visitor
 from brandday_cli.abuse_play import Reply
 from brandday_cli.abuse_rehearsal import BotScript, Comparison, rehearse_with_bots
@@ -78,11 +78,11 @@ class Backend:
         self.asked: list[tuple[Visitor, str, int]] = []
         self._key = signing_key
         self._dice = dice
-        self._admin = bootstrap.admin()
+        self._admin = operator_functions.admin()
         self._of_path: dict[str, list[Handler]] = {
-            "reservations": [bootstrap.reservations() for _ in range(ENVIRONMENTS)],
-            "tickets": [bootstrap.tickets() for _ in range(ENVIRONMENTS)],
-            "validations": [bootstrap.coupons() for _ in range(ENVIRONMENTS)],
+            "reservations": [sale_functions.reservations() for _ in range(ENVIRONMENTS)],
+            "tickets": [sale_functions.tickets() for _ in range(ENVIRONMENTS)],
+            "validations": [coupon_functions.coupons() for _ in range(ENVIRONMENTS)],
         }
         self._of_path["challenge"] = self._of_path["tickets"]
 

@@ -35,10 +35,10 @@ from benchmarks import canned, results
 from benchmarks.engine import client_of
 from benchmarks.ours import CAMPAIGN, SKU, Shards, flash_sale, publish
 from benchmarks.results import Claim, wide_console
-from brandday import bootstrap
 from brandday.adapters.aws import dynamodb_client
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.stock_table import StockTable
+from brandday.bootstrap import sale_functions
 from brandday.domain.campaign import Shopper
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.manage_reservation import ManageReservation
@@ -197,7 +197,7 @@ def lines_to_nowhere() -> Iterator[None]:
 
 
 def _comparisons(recorder: canned.Recorder) -> Sequence[Comparison]:
-    handler: Handler = bootstrap.reservations()
+    handler: Handler = sale_functions.reservations()
     shoppers = count()
     template = json.loads(EVENT.read_text())
 

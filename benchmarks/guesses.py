@@ -32,11 +32,11 @@ from benchmarks.cpu import EVENT, Context, Handler, environment, lines_to_nowher
 from benchmarks.engine import client_of
 from benchmarks.ours import CAMPAIGN, publish
 from benchmarks.results import Claim, wide_console
-from brandday import bootstrap
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
 from brandday.adapters.coupon_table import CouponTable
 from brandday.adapters.stock_table import StockTable
+from brandday.bootstrap import coupon_functions
 from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Campaign
 from brandday.domain.coupon import Validity
@@ -124,7 +124,7 @@ def measure(rounds: int) -> dict[str, Lots]:
         product, control = Lots([], []), Lots([], [])
         asked = [
             (handler, codes, times)
-            for handler, lots in ((bootstrap.coupons(), product), (_control(client), control))
+            for handler, lots in ((coupon_functions.coupons(), product), (_control(client), control))
             for codes, times in ((cycle(found), lots.found), (cycle(not_found), lots.not_found))
         ]
         draws = random.Random(1)

@@ -1,5 +1,5 @@
 """What operators do to campaigns."""
 
-from brandday.bootstrap import admin
+from brandday.bootstrap.operator_functions import admin
 
 lambda_handler = admin()

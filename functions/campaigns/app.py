@@ -1,5 +1,5 @@
 """What is on sale, and is the service up."""
 
-from brandday.bootstrap import campaigns
+from brandday.bootstrap.sale_functions import campaigns
 
 lambda_handler = campaigns()

@@ -1,5 +1,5 @@
 """Coupons of shoppers: taken, looked at, checked against a cart, shown at a till."""
 
-from brandday.bootstrap import coupons
+from brandday.bootstrap.coupon_functions import coupons
 
 lambda_handler = coupons()

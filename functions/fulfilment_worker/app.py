@@ -1,5 +1,5 @@
 """Hands rewards over to partners."""
 
-from brandday.bootstrap import fulfilment_worker
+from brandday.bootstrap.reward_functions import fulfilment_worker
 
 lambda_handler = fulfilment_worker()

@@ -1,5 +1,5 @@
 """Puts the units of a hold that is due back on sale."""
 
-from brandday.bootstrap import hold_expiry
+from brandday.bootstrap.sale_functions import hold_expiry
 
 lambda_handler = hold_expiry()

@@ -1,5 +1,5 @@
 """Claims on stock, from the tap to the payment."""
 
-from brandday.bootstrap import reservations
+from brandday.bootstrap.sale_functions import reservations
 
 lambda_handler = reservations()

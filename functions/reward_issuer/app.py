@@ -1,5 +1,5 @@
 """Follows the stock table: what was paid for becomes a reward."""
 
-from brandday.bootstrap import reward_issuer
+from brandday.bootstrap.reward_functions import reward_issuer
 
 lambda_handler = reward_issuer()

@@ -1,5 +1,5 @@
 """What the gates of campaigns refuse, and the lists that operators keep."""
 
-from brandday.bootstrap import risk
+from brandday.bootstrap.operator_functions import risk
 
 lambda_handler = risk()

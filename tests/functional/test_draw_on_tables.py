@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from brandday import bootstrap
 from brandday.adapters import aws
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.clock import now_ms
 from brandday.adapters.draw_table import DrawTable
 from brandday.adapters.entry_table import EntryTable
 from brandday.adapters.stock_table import StockTable
+from brandday.bootstrap import environment, lottery_functions
 from brandday.domain.campaign import Campaign
 from brandday.domain.entrant import Entrant, Entry, Fate
 from brandday.domain.receipt_page import join
@@ -134,13 +134,13 @@ def _just_over() -> Campaign:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """One world per test; moto knows no threads, so prizes are handed out one after the other."""
-    monkeypatch.setattr(bootstrap, "REWARDS_AT_ONCE", 1)
+    monkeypatch.setattr(environment, "REWARDS_AT_ONCE", 1)
     with mock_aws():
         yield World(monkeypatch)
 
 
 def test_the_deployed_function_holds_a_draw_and_anybody_can_check_it(world: World, tmp_path: Path) -> None:
-    handler = bootstrap.draw_holder()
+    handler = lottery_functions.draw_holder()
     assert handler({}, None) == {"troubles": 0}
     winners = world.check()
     assert sorted(winners.values()) == ["0", "1", "1", "1", "1"]
@@ -166,7 +166,7 @@ def test_stopped_on_the_way_it_comes_to_the_same(world: World, part: int) -> Non
         if calls == stop_at:
             raise Killed
 
-    handler = bootstrap.draw_holder()
+    handler = lottery_functions.draw_holder()
     client = _client_of(handler)
     client.meta.events.register("after-call", count)
     stopped = False
@@ -176,7 +176,7 @@ def test_stopped_on_the_way_it_comes_to_the_same(world: World, part: int) -> Non
         stopped = True
     client.meta.events.unregister("after-call", count)
     assert stopped or calls < stop_at
-    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert lottery_functions.draw_holder()({}, None) == {"troubles": 0}
     world.check()
 
 
@@ -185,11 +185,11 @@ def test_several_functions_that_run_at_once_come_to_one_draw(engine: Engine, mon
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint_url)
     monkeypatch.setenv("DATABASE_TIMEOUT_MS", "20000")
     world = World(monkeypatch)
-    handlers = [bootstrap.draw_holder() for _ in range(3)]
+    handlers = [lottery_functions.draw_holder() for _ in range(3)]
     with ThreadPoolExecutor(len(handlers)) as pool:
         answers = list(pool.map(lambda handler: handler({}, None), handlers))
     assert answers == [{"troubles": 0}] * len(handlers)
-    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert lottery_functions.draw_holder()({}, None) == {"troubles": 0}
     world.check()
     for name in world.names.values():
         world.client.delete_table(TableName=name)

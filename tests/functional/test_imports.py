@@ -69,7 +69,7 @@ for folder in sys.argv[1:]:
     if os.fork() == 0:
         sys.path.insert(0, folder)
         import app
-        assert gc.isenabled() and gc.get_freeze_count(), "bootstrap builds it without @_start"
+        assert gc.isenabled() and gc.get_freeze_count(), "its builder is without @start"
         os.write(1, (json.dumps([folder, sorted(set(sys.modules) - before)]) + "\\n").encode())
         os._exit(0)
     assert os.wait()[1] == 0, folder

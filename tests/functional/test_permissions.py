@@ -21,13 +21,20 @@ from moto import mock_aws
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from brandday import bootstrap
 from brandday.adapters.campaign_table import CampaignTable
 from brandday.adapters.entry_table import EntryTable, decode_entrant
 from brandday.adapters.fulfilment_queue import dispatch_body
 from brandday.adapters.guard_table import GuardTable
 from brandday.adapters.keys import CAMPAIGN_COPIES, campaign_key
 from brandday.adapters.reward_table import decode_reward
+from brandday.bootstrap import (
+    coupon_functions,
+    environment,
+    lottery_functions,
+    operator_functions,
+    reward_functions,
+    sale_functions,
+)
 from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.entrant import Entrant, Fate, Try
 from brandday.domain.qr_content import write_content
@@ -134,7 +141,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         monkeypatch.setenv("EMAIL_SENDER", "shop@example.com")
         monkeypatch.setenv("PRIVATE_DESTINATIONS", "allow")
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "BrandDay")
-        monkeypatch.setattr(bootstrap, "REWARDS_AT_ONCE", 1)  # moto cannot be trusted with threads
+        monkeypatch.setattr(environment, "REWARDS_AT_ONCE", 1)  # moto cannot be trusted with threads
 
         def note(params: dict[str, Any], model: Any, **_: Any) -> None:
             made.update(_actions(model.service_model.service_name, model.name, params))
@@ -161,9 +168,9 @@ def test_every_function_is_allowed_exactly_what_it_does_and_keeps_no_secret(
     play("AdminFunction", _publish_guarded)
     play("TicketsFunction", _get_tickets)
     for mechanic, function, build in (
-        ("flash_sale", "ReservationsFunction", bootstrap.reservations),
-        ("coupon", "CouponsFunction", bootstrap.coupons),
-        ("lottery", "EntriesFunction", bootstrap.entries),
+        ("flash_sale", "ReservationsFunction", sale_functions.reservations),
+        ("coupon", "CouponsFunction", coupon_functions.coupons),
+        ("lottery", "EntriesFunction", lottery_functions.entries),
     ):
         solution = _solution(f"{GUARDED}-{mechanic}".replace("_", "-"), "guest-0")
         solutions.append(solution)
@@ -254,7 +261,7 @@ def test_no_policy_has_a_wildcard() -> None:
 
 
 def _operate() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     now = time.gmtime(time.time() - 60)
     money = {"amount": 100, "currency": "CNY"}
     document = {
@@ -298,7 +305,7 @@ def _judge() -> None:
     now = int(time.time() * 1000)
     case = Case("7Q2MX0KD93", CAMPAIGN, now, Mode.ENFORCE, "not_admitted", 80, ("farm",), marks, now + 1_000_000)
     GuardTable(_unnoted("dynamodb"), "GuardTable").save(case)
-    risk = bootstrap.risk()
+    risk = operator_functions.risk()
     one = f"/v1/admin/cases/{case.reference}"
     listed = {"kind": "email", "value": "farm@example.com"}
     steps: tuple[tuple[str, str, Any], ...] = (
@@ -318,7 +325,7 @@ def _judge() -> None:
 def _shop() -> None:
     codes = set()
     for number in range(STOCK // 10):
-        reservations = bootstrap.reservations()  # a cold environment looks at other shards before it gives up
+        reservations = sale_functions.reservations()  # a cold environment looks at other shards before it gives up
         event = http_event(
             "reserve_units",
             path={"campaign_id": CAMPAIGN},
@@ -336,14 +343,14 @@ def _shop() -> None:
 
 
 def _browse() -> None:
-    campaigns = bootstrap.campaigns()
+    campaigns = sale_functions.campaigns()
     assert campaigns(http_event("list_campaigns"), None)["statusCode"] == 200
 
 
 def _project() -> None:
     item = _some_shard()
     record = {"eventID": "1", "dynamodb": {"Keys": {"pk": item["pk"]}, "SequenceNumber": "1", "NewImage": item}}
-    assert bootstrap.stock_projector()({"Records": [record]}, None) == {"batchItemFailures": []}
+    assert sale_functions.stock_projector()({"Records": [record]}, None) == {"batchItemFailures": []}
 
 
 def _expire() -> None:
@@ -355,11 +362,11 @@ def _expire() -> None:
         {"messageId": "1", "body": f'{{"campaign_id": "{CAMPAIGN}", "shard": {shard}, "due_at": {now + 60_000}}}'},
         {"messageId": "2", "body": f'{{"campaign_id": "{CAMPAIGN}", "shard": {shard}, "due_at": {now}}}'},
     ]
-    assert bootstrap.hold_expiry()({"Records": records}, None) == {"batchItemFailures": []}
+    assert sale_functions.hold_expiry()({"Records": records}, None) == {"batchItemFailures": []}
 
 
 def _sweep() -> None:
-    assert bootstrap.stock_sweeper()({}, None)["shards"] > 0
+    assert sale_functions.stock_sweeper()({}, None)["shards"] > 0
 
 
 def _gifts(document: dict[str, Any]) -> dict[str, Any]:
@@ -389,7 +396,7 @@ def _gifts(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _give_gifts_to_three() -> None:
-    reservations = bootstrap.reservations()
+    reservations = sale_functions.reservations()
     for sku in ("PHYSICAL", "DIGITAL", "CASH"):
         claims = {"sub": f"winner of {sku}", "channel": "web"}
         event = http_event(
@@ -404,12 +411,12 @@ def _give_gifts_to_three() -> None:
 
 def _issue() -> None:
     changed = [item for item in _items("StockTable") if item["pk"]["S"].startswith(GIFTS)]
-    assert bootstrap.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
+    assert reward_functions.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
     assert len(_items("RewardTable")) == 3
 
 
 def _claim() -> None:
-    rewards = bootstrap.rewards()
+    rewards = reward_functions.rewards()
     subject = "winner of PHYSICAL"
     shown = _ask(rewards, "GET", "/v1/rewards", subject=subject, scope="shopper")
     (reward,) = json.loads(shown["body"])["rewards"]
@@ -429,7 +436,7 @@ def _claim() -> None:
 
 
 def _dispatch() -> None:
-    handler = bootstrap.reward_dispatcher()
+    handler = reward_functions.reward_dispatcher()
     assert handler(_stream(_items("RewardTable"), "pk", "sk"), None) == {"batchItemFailures": []}
 
 
@@ -444,7 +451,7 @@ def _kill_letters() -> None:
 
 
 def _fulfil() -> None:
-    fulfilments = bootstrap.fulfilments()
+    fulfilments = reward_functions.fulfilments()
     listed = _ask(fulfilments, "GET", "/v1/admin/fulfilments", query={"campaign_id": GIFTS})
     assert listed["statusCode"] == 200, listed
     rewards = {reward["kind"]: reward for reward in json.loads(listed["body"])["fulfilments"]}
@@ -491,7 +498,7 @@ def _deliver() -> None:
     messages = [_message(_reward(kind)) for kind in ("physical", "digital", "cash")]
     # what nobody can read is a dead letter at once
     records = [_record(number, body) for number, body in enumerate([*messages, "nonsense"])]
-    answer = bootstrap.fulfilment_worker()({"Records": records}, _Context())
+    answer = reward_functions.fulfilment_worker()({"Records": records}, _Context())
     assert [failed["itemIdentifier"] for failed in answer["batchItemFailures"]] == ["message-0"], "nobody listens there"
     assert decode_reward(_reward("digital")).status == "dispatched"
     assert decode_reward(_reward("cash")).status == "dispatched"
@@ -517,12 +524,12 @@ def _let_claims_lapse() -> None:
 
 
 def _sweep_rewards() -> None:
-    assert bootstrap.reward_sweeper()({}, None)["rewards"] > 0
+    assert reward_functions.reward_sweeper()({}, None)["rewards"] > 0
     assert decode_reward(_reward("physical")).units_returned
 
 
 def _publish_coupons() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     kinds: dict[str, dict[str, Any]] = {
         PICKED: {"code_kind": "unique", "issued_by": "shoppers"},
         EVERYBODYS: {"code_kind": "shared", "code": "EVERYBODY"},
@@ -571,7 +578,7 @@ def _start_job(admin: Handler, campaign: str, job: dict[str, Any]) -> None:
 
 
 def _look_at_coupons() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     stored = f"/v1/admin/campaigns/{MADE}/coupons"
     codes = []
     for part in range(16):
@@ -585,7 +592,7 @@ def _look_at_coupons() -> None:
 
 
 def _publish_guarded() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     now, money = time.time(), {"amount": 100, "currency": "CNY"}
     sku = {"sku": "HERO", "title": {"en": "Hero"}, "list_price": money, "sale_price": money, "stock": 30}
     of_mechanic: dict[str, dict[str, Any]] = {
@@ -656,7 +663,7 @@ def _published(admin: Handler, campaign: str) -> bool:
 
 
 def _get_tickets() -> None:
-    tickets = bootstrap.tickets()
+    tickets = sale_functions.tickets()
     path = f"/v1/campaigns/{GUARDED}-ticket/tickets"
     assert _visit(tickets, "POST", path, "guest-0")["statusCode"] == 201
     refused = _visit(tickets, "POST", path, "guest-1", account_created_at=int(time.time()))
@@ -677,7 +684,7 @@ def _pass_the_gate(build: Callable[[], Handler], mechanic: str, solution: str) -
 
 def _solution(campaign: str, shopper: str) -> str:
     """What ALTCHA's widget would find."""
-    posed = json.loads(_visit(bootstrap.tickets(), "GET", f"/v1/campaigns/{campaign}/challenge", shopper)["body"])
+    posed = json.loads(_visit(sale_functions.tickets(), "GET", f"/v1/campaigns/{campaign}/challenge", shopper)["body"])
     challenge = altcha.Challenge.from_dict(posed)
     solution = altcha.solve_challenge(challenge, timeout=20)
     assert solution is not None
@@ -707,10 +714,10 @@ def _visit(
 
 
 def _pick() -> None:
-    statuses, coupons = set(), bootstrap.coupons()
+    statuses, coupons = set(), coupon_functions.coupons()
     for number in range(COUPONS + 3):
         if number >= COUPONS:
-            coupons = bootstrap.coupons()  # a cold environment looks at other shards before it gives up
+            coupons = coupon_functions.coupons()  # a cold environment looks at other shards before it gives up
         taken = _as_shopper(coupons, "POST", f"/v1/campaigns/{PICKED}/coupons", number)
         statuses.add(taken["statusCode"])
     assert statuses == {201, 409}
@@ -728,16 +735,16 @@ def _pick() -> None:
 
 def _write_down() -> None:
     changed = [item for item in _items("StockTable") if item["pk"]["S"].startswith(PICKED)]
-    assert bootstrap.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
+    assert reward_functions.reward_issuer()(_stream(changed, "pk"), None) == {"batchItemFailures": []}
     coupons = [item for item in _items("CouponTable") if item["sk"] == {"S": "FACTS"}]
     assert len([item for item in coupons if item["campaign_id"] == {"S": PICKED}]) == COUPONS
 
 
 def _redeem() -> None:
-    statuses, shop = set(), bootstrap.redemptions()
+    statuses, shop = set(), coupon_functions.redemptions()
     for number in range(COUPONS + 3):
         if number >= COUPONS:
-            shop = bootstrap.redemptions()  # cold again
+            shop = coupon_functions.redemptions()  # cold again
         statuses.add(_order_with(shop, f"SO-{number}", ["EVERYBODY"], number, lock=number < 2)["statusCode"])
     assert statuses == {201, 409}
     assert _order_with(shop, "SO-typo", [WRONG_CODE], 0, lock=False)["statusCode"] == 404
@@ -772,7 +779,7 @@ def _order() -> dict[str, Any]:
 
 def _code_of(number: int) -> str:
     """The code of a coupon that a shopper has taken."""
-    found = _as_shopper(bootstrap.coupons(), "POST", f"/v1/campaigns/{PICKED}/coupons", number)
+    found = _as_shopper(coupon_functions.coupons(), "POST", f"/v1/campaigns/{PICKED}/coupons", number)
     return str(json.loads(found["body"])["code"])
 
 
@@ -783,7 +790,7 @@ def _content_of(code: str) -> str:
 
 
 def _publish_lotteries() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     nowhere = {"connector": "webhook", "url": f"http://{LOOPBACK}:{free_port()}/webhook", "secret": "brandday/partner"}
     now = int(time.time())
     common = {
@@ -823,7 +830,7 @@ def _publish_lotteries() -> None:
 
 
 def _enter() -> None:
-    entries = bootstrap.entries()
+    entries = lottery_functions.entries()
     for campaign, entrants in ((LUCK, ENTRANTS), (TRIAL, TRIALS)):
         for number in range(entrants):
             answer = _as_shopper(entries, "POST", f"/v1/campaigns/{campaign}/entries", number)
@@ -845,7 +852,7 @@ def _own_entries(entries: Handler, campaign: str) -> list[str]:
 
 
 def _redrive(queue: str) -> None:
-    fulfilments, cursor = bootstrap.fulfilments(), None
+    fulfilments, cursor = reward_functions.fulfilments(), None
     while True:
         body = {"limit": 100} | ({"cursor": cursor} if cursor else {})
         answer = _ask(fulfilments, "POST", f"/v1/admin/queues/{queue}/redrive", body, key=queue)
@@ -873,7 +880,7 @@ def _entrants(campaign: str) -> list[Entrant]:
 
 def _follow_entries() -> None:
     event = _stream(_items("EntryTable"), "pk", "sk")
-    assert bootstrap.entry_projector()(event, None) == {"batchItemFailures": []}
+    assert lottery_functions.entry_projector()(event, None) == {"batchItemFailures": []}
     assert not any(entrant.entries[-1].pending for entrant in _entrants(LUCK))
 
 
@@ -891,7 +898,7 @@ def _gifts_of(campaign: str) -> list[dict[str, Any]]:
 
 
 def _forfeit(campaign: str) -> None:
-    bootstrap.reward_sweeper()({}, None)
+    reward_functions.reward_sweeper()({}, None)
     assert any(item["status"]["S"] == "forfeited" for item in _gifts_of(campaign))
 
 
@@ -913,17 +920,17 @@ def _end_lotteries() -> None:
 
 
 def _draw() -> None:
-    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert lottery_functions.draw_holder()({}, None) == {"troubles": 0}
     assert sum(entrant.entries[0].won is not None for entrant in _entrants(TRIAL)) == TRIALS - 1
 
 
 def _move_up() -> None:
-    assert bootstrap.draw_holder()({}, None) == {"troubles": 0}
+    assert lottery_functions.draw_holder()({}, None) == {"troubles": 0}
     assert sum(entrant.entries[0].won is not None for entrant in _entrants(TRIAL)) == TRIALS, "the reserve has one, too"
 
 
 def _prove() -> None:
-    entries = bootstrap.entries()
+    entries = lottery_functions.entries()
     for campaign in (LUCK, TRIAL):
         proof = _as_shopper(entries, "GET", f"{_own_entries(entries, campaign)[0]}/proof", 0)
         assert proof["statusCode"] == 200, proof
@@ -931,7 +938,7 @@ def _prove() -> None:
 
 
 def _look_at_draws() -> None:
-    admin = bootstrap.admin()
+    admin = operator_functions.admin()
     draw = f"/v1/admin/campaigns/{TRIAL}/draw"
     assert _ask(admin, "GET", draw, query={"dry_run": "true"})["statusCode"] == 200
     places = _ask(admin, "GET", f"{draw}/places")
@@ -939,7 +946,7 @@ def _look_at_draws() -> None:
 
 
 def _show() -> None:
-    draws = bootstrap.draws()
+    draws = lottery_functions.draws()
     for campaign in (LUCK, TRIAL):
         for page in ("draw", "draw/receipt", "rules"):
             shown = _ask(draws, "GET", f"/v1/campaigns/{campaign}/{page}")

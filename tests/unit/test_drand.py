@@ -139,5 +139,5 @@ def test_no_setting_of_a_deployment_leads_to_another_beacon() -> None:
     for word in ("drand", "beacon", "relay"):
         assert word not in settings
         assert word not in variables
-    assert "DrandBeacon(HttpPost().get)" in (root / "layers/core/brandday/bootstrap.py").read_text()
+    assert "DrandBeacon(HttpPost().get)" in (root / "layers/core/brandday/bootstrap/lottery_functions.py").read_text()
     assert all(relay.startswith("https://") for relay in RELAYS)

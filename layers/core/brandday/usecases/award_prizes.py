@@ -9,7 +9,7 @@ move is written down, which names the next reserve. Moves are numbered without a
 processes that see different forfeits first agree on one order, and nobody is moved up twice.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from brandday.usecases.draw_ports import DrawDisagrees, Draws
 from brandday.usecases.hold_draw import ranked_places
 from brandday.usecases.live_lotteries import LiveLotteries, LiveLottery
 from brandday.usecases.lottery_ports import Entrants
-from brandday.usecases.ports import Clock
+from brandday.usecases.ports import Clock, Each
 from brandday.usecases.reward_ports import Rewards
 from brandday.usecases.settle_entries import Records, ReturnPrizes, plan_claim
 
@@ -35,9 +35,6 @@ AT_ONCE = 100
 PAGE = 100
 TRIES = 4
 """How often one award is tried when others write the same shards and records."""
-
-type Each = Callable[[Callable[[Place], None], Iterable[Place]], Iterable[None]]
-"""Applies a function to every place, like `map`; that of a pool of threads waits for many answers at once."""
 
 
 class Awarded(NamedTuple):

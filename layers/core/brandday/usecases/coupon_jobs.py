@@ -33,9 +33,8 @@ from brandday.domain.layout import Layout
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.coupon_facts import facts_of, job_source
 from brandday.usecases.coupon_ports import CAMPAIGN_PARTS, CampaignPage, Coupons, StateChange
-from brandday.usecases.issue_rewards import Each
 from brandday.usecases.live_codes import CODE_TEXT
-from brandday.usecases.ports import Campaigns, Clock
+from brandday.usecases.ports import Campaigns, Clock, Each
 from brandday.usecases.reward_ports import Rewards
 
 ADD_AT_ONCE = 98

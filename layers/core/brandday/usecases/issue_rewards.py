@@ -18,12 +18,9 @@ from brandday.domain.reward_rules import newly_confirmed, reward_of
 from brandday.usecases.coupon_facts import facts_of_claim
 from brandday.usecases.coupon_ports import Coupons
 from brandday.usecases.live_campaigns import LiveCampaigns
-from brandday.usecases.ports import SHARDS_PER_READ, Clock, Stock
+from brandday.usecases.ports import SHARDS_PER_READ, Clock, Each, Stock
 from brandday.usecases.project_stock import ShardChanged
 from brandday.usecases.reward_ports import Rewards
-
-type Each = Callable[[Callable[[Reward], bool], Iterable[Reward]], Iterable[bool]]
-"""Applies a function to every reward, like `map`; that of a pool of threads waits for many answers at once."""
 
 
 class CouponBook(NamedTuple):

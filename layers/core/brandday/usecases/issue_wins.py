@@ -10,10 +10,9 @@ from brandday.domain.entrant import Entrant
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.reward import Reward
 from brandday.domain.win_rules import newly_won, reward_of_win
-from brandday.usecases.issue_rewards import Each
 from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.lottery_ports import EntrantChanged, Entrants
-from brandday.usecases.ports import Clock
+from brandday.usecases.ports import Clock, Each
 from brandday.usecases.reward_ports import Rewards
 from brandday.usecases.settle_entries import SettleEntries
 

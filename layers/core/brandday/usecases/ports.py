@@ -1,6 +1,6 @@
 """What the use cases need from outside; adapters and the tests' fakes implement these."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from brandday.domain.campaign import Campaign
@@ -9,6 +9,13 @@ from brandday.domain.summary import ShardTally, Subtotal
 
 type Clock = Callable[[], int]
 """Returns now, in epoch milliseconds."""
+
+
+class Each(Protocol):
+    """Does something with each of many things, like `map`; that of a pool of threads waits for many answers at once."""
+
+    def __call__[Item, Done](self, do: Callable[[Item], Done], items: Iterable[Item], /) -> Iterable[Done]:
+        """Return what came of each, in order."""
 
 
 SHARDS_PER_READ = 100
