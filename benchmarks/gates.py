@@ -32,7 +32,7 @@ from brandday.domain.errors import AdmissionRefused
 from brandday.domain.layout import plan_layout
 from brandday.domain.money import Money
 from brandday.domain.protection import Counted, Limit, Protection, TicketTerms, Window
-from brandday.domain.risk import Mode, RiskTerms, Weighed
+from brandday.domain.risk import RiskMode, RiskTerms, Weighed
 from brandday.domain.risk_rules.new_account import NewAccount
 from brandday.domain.risk_rules.on_block_list import OnBlockList
 from brandday.domain.risk_rules.shared_signal import SharedSignal
@@ -66,7 +66,7 @@ PROTECTION = Protection(
         Limit("network", SignalKind.NETWORK, Counted.ATTEMPTS, 300, MINUTE),
     ),
     risk=RiskTerms(
-        Mode.ENFORCE,
+        RiskMode.ENFORCE,
         None,
         100,
         (

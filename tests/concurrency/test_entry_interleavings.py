@@ -41,7 +41,7 @@ from brandday.domain.entry_protocols import (
     return_prize,
 )
 from brandday.domain.layout import Layout, home_shard, shopper_name
-from brandday.domain.lottery import Allowance, Frozen, Lottery, Mode, Prize, first_table
+from brandday.domain.lottery import Allowance, Frozen, Lottery, LotteryMode, Prize, first_table
 from brandday.domain.pacing import Pacing
 from brandday.domain.protocols import Read, Write, take_back
 from brandday.domain.shard import CANCELLED, CONFIRMED, Refused, Shard, Written, apply, decode_record
@@ -79,7 +79,7 @@ class World:
     def make(cls, *, sticker: int = 0, per_campaign: int = 1) -> World:
         mug, more = Prize("mug", {}, 1, Fraction(1)), (Prize("sticker", {}, sticker),) if sticker else ()
         lottery = Lottery(
-            Mode.INSTANT,
+            LotteryMode.INSTANT,
             (mug, *more),
             Allowance(per_campaign, per_campaign),
             COMPLIANCE,

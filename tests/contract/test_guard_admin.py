@@ -15,7 +15,7 @@ from brandday.adapters.guard_admin import GuardAdmin
 from brandday.adapters.guard_table import GuardTable
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.refusal_case import Case, reference_of
-from brandday.domain.risk import Listed, Mode
+from brandday.domain.risk import Listed, RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.guard_desk_ports import CASE_PARTS, MOST_LISTED
@@ -92,7 +92,7 @@ def case_of(campaign: str, number: int) -> Case:
         reference_of(b"key", campaign, str(number)),
         campaign,
         NOW + number,
-        Mode.ENFORCE,
+        RiskMode.ENFORCE,
         "not_admitted",
         80,
         ("farm", "new"),

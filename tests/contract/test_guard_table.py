@@ -18,7 +18,7 @@ from brandday.domain.activity import Activity, ActivityKey, Note, Part
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.refusal_case import SAVE_EVERY_MS, Case
-from brandday.domain.risk import Listed, Mode
+from brandday.domain.risk import Listed, RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.usecases.guard_ports import Cases, Visits
 from tests.engines import Engine, table_in
@@ -125,7 +125,7 @@ def a_case(scope: str, **changes: Any) -> Case:
         reference="7Q2MX0KD93",
         campaign_id=scope,
         at=AT,
-        mode=Mode.SHADOW,
+        mode=RiskMode.SHADOW,
         code="not_admitted",
         score=70,
         reasons=("new", "farm"),
@@ -219,8 +219,8 @@ def test_a_case_of_a_moment_ago_stays_unless_it_was_of_a_shadow(place: Place, sc
     place.cases.save(a_case(scope))
     place.cases.save(a_case(scope, at=AT + SAVE_EVERY_MS - 1))
     assert place.case(scope, "7Q2MX0KD93") == a_case(scope)
-    enforced = a_case(scope, at=AT + 1, mode=Mode.ENFORCE)
-    for each in (enforced, a_case(scope, at=AT + 2, mode=Mode.ENFORCE), a_case(scope, at=AT + 3)):
+    enforced = a_case(scope, at=AT + 1, mode=RiskMode.ENFORCE)
+    for each in (enforced, a_case(scope, at=AT + 2, mode=RiskMode.ENFORCE), a_case(scope, at=AT + 3)):
         place.cases.save(each)
     assert place.case(scope, "7Q2MX0KD93") == enforced
 

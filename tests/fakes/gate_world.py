@@ -17,7 +17,7 @@ from brandday.domain.protection import (
     TicketTerms,
     Window,
 )
-from brandday.domain.risk import Mode, RiskTerms, Weighed
+from brandday.domain.risk import RiskMode, RiskTerms, Weighed
 from brandday.domain.risk_rules.new_account import NewAccount
 from brandday.domain.risk_rules.on_block_list import OnBlockList
 from brandday.domain.risk_rules.shared_signal import SharedSignal
@@ -62,7 +62,7 @@ def protection(
 
 
 def rules(
-    *rules: Weighed, mode: Mode = Mode.ENFORCE, challenge_at: int | None = None, refuse_at: int | None = 50
+    *rules: Weighed, mode: RiskMode = RiskMode.ENFORCE, challenge_at: int | None = None, refuse_at: int | None = 50
 ) -> RiskTerms:
     """Return rules with consequences."""
     return RiskTerms(mode, challenge_at, refuse_at, rules)

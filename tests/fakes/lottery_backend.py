@@ -14,7 +14,7 @@ from brandday.domain.entry_view import Entered, EntriesView, EntryView
 from brandday.domain.errors import BrandDayError
 from brandday.domain.fulfilment import RewardKind, RewardTerms
 from brandday.domain.layout import plan_layout
-from brandday.domain.lottery import Allowance, AtOnce, Compliance, Draw, Lottery, Mode, Prize, ReleasePlan
+from brandday.domain.lottery import Allowance, AtOnce, Compliance, Draw, Lottery, LotteryMode, Prize, ReleasePlan
 from brandday.domain.lottery_state import freeze
 from brandday.domain.money import Money
 from brandday.domain.receipt import instant_receipt
@@ -58,7 +58,7 @@ def lottery(
     """Return a published lottery; ``shards`` overrides how many shards its prizes would be split over."""
     chosen = prizes or (prize(),)
     declared = Lottery(
-        rules.pop("mode", Mode.INSTANT), chosen, Allowance(per_day, per_campaign, earned), COMPLIANCE, **rules
+        rules.pop("mode", LotteryMode.INSTANT), chosen, Allowance(per_day, per_campaign, earned), COMPLIANCE, **rules
     )
     skus = tuple(_pool(each) for each in chosen)
     layout = plan_layout(skus, SALT)
@@ -71,7 +71,7 @@ def lottery(
 def draw(*prizes: Prize, **rules: Any) -> Campaign:
     """Return a published lottery with a draw at its end."""
     chosen = prizes or (prize("trip", odds=None),)
-    return lottery(*chosen, mode=Mode.DRAW, draw=Draw(CLOSES + 1), **rules)
+    return lottery(*chosen, mode=LotteryMode.DRAW, draw=Draw(CLOSES + 1), **rules)
 
 
 def _pool(each: Prize) -> Sku:

@@ -24,7 +24,7 @@ from brandday.domain.fulfilment import RewardKind
 from brandday.domain.protection import Ask, ChallengeTerms, Protection, TicketTerms
 from brandday.domain.refusal_case import Case
 from brandday.domain.reward import RewardStatus
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import TrailEntry
 from brandday.entrypoints import (
@@ -99,7 +99,7 @@ CASE = RISK.open(
         "7Q2MX0KD93",
         SALE,
         RISK.clock(),
-        Mode.ENFORCE,
+        RiskMode.ENFORCE,
         "not_admitted",
         80,
         ("gone",),

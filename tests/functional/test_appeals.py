@@ -12,7 +12,7 @@ import pytest
 
 from brandday.domain.errors import AdmissionRefused, LimitReached, NotAdmitted, RateLimited
 from brandday.domain.protection import Counted, Limit, Protection
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.domain.visit import Visit
 from brandday.usecases.admission import REMEMBER_MS
@@ -110,7 +110,7 @@ def test_who_was_refused_is_explained_and_let_in_once_it_is_lifted(
     # WHEN an operator looks
     explained = shop.explained(refusal)
     # THEN it says why, in words
-    assert (explained.case.campaign_id, explained.case.mode, explained.case.code) == (SALE, Mode.ENFORCE, kind.code)
+    assert (explained.case.campaign_id, explained.case.mode, explained.case.code) == (SALE, RiskMode.ENFORCE, kind.code)
     assert [one.name for one in explained.reasons] == [reason]
     assert all(one.grounds is not Grounds.GONE for one in explained.reasons)
     # AND to wait does not help (or the test could not fail)
@@ -167,14 +167,14 @@ def test_a_lifted_refusal_ends_with_its_days_and_stays_lifted_in_the_books() -> 
 
 
 def test_a_report_before_the_day_shows_what_rules_in_shadow_would_have_done() -> None:
-    shop = Shop(protection(risk=rules(CROWD, NEW, mode=Mode.SHADOW, challenge_at=50, refuse_at=100)))
+    shop = Shop(protection(risk=rules(CROWD, NEW, mode=RiskMode.SHADOW, challenge_at=50, refuse_at=100)))
     created_at = str(shop.world.clock())
     for number in range(20):
         assert shop.gate.said(f"farm-{number}", visit("pad", account_created_at=created_at)) == "in"
     for number in range(20):
         assert shop.gate.said(f"person-{number}", visit(f"phone-{number}")) == "in"
     report = shop.review.report(SALE)
-    assert report.by_mode == {Mode.SHADOW: 20, Mode.ENFORCE: 0}
+    assert report.by_mode == {RiskMode.SHADOW: 20, RiskMode.ENFORCE: 0}
     assert [one.key.kind for one in report.marks] == [SignalKind.DEVICE]
     by_score = {row.score: row.shoppers for row in report.thresholds}
     assert by_score[50] == 20

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.entrypoints.admin_risk import ROUTES
 from brandday.entrypoints.http import build_app
@@ -86,7 +86,7 @@ def shell(tmp_path: Path) -> Shell:
 def test_a_report_shows_why_what_is_shared_and_what_if(shell: Shell) -> None:
     for number in range(3):
         marks = {SignalKind.SHOPPER: f"shopper-{number:08}", SignalKind.DEVICE: DEVICE}
-        shell.desk.open(replace(REFUSED, reference=f"{number:010}", mode=Mode.SHADOW, score=60, marks=marks))
+        shell.desk.open(replace(REFUSED, reference=f"{number:010}", mode=RiskMode.SHADOW, score=60, marks=marks))
     said = shell.ok("report", SALE)
     assert "1 shopper refused, 3 shoppers would have been (shadow)" in said
     assert "Rules of risk: enforce; challenge from 50, refuse from 80." in said
@@ -97,7 +97,7 @@ def test_a_report_shows_why_what_is_shared_and_what_if(shell: Shell) -> None:
     assert shell.json("report", SALE)["cases"] == 4
     assert _what_if(said) == [["80", "1", "refused"], ["90", "1", ""]]
     assert PROTECTION.risk is not None
-    shell.desk.protection = replace(PROTECTION, risk=replace(PROTECTION.risk, mode=Mode.SHADOW))
+    shell.desk.protection = replace(PROTECTION, risk=replace(PROTECTION.risk, mode=RiskMode.SHADOW))
     shell.desk.campaigns.campaigns[SALE] = shell.desk.campaign
     assert _what_if(shell.ok("report", SALE)) == [
         ["50", "4", "challenged"],
@@ -109,9 +109,9 @@ def test_a_report_shows_why_what_is_shared_and_what_if(shell: Shell) -> None:
 
 def test_a_report_in_shadow_says_how_to_enforce(tmp_path: Path) -> None:
     assert PROTECTION.risk is not None
-    quiet = Shell(tmp_path, RiskDesk(replace(PROTECTION, risk=replace(PROTECTION.risk, mode=Mode.SHADOW))))
+    quiet = Shell(tmp_path, RiskDesk(replace(PROTECTION, risk=replace(PROTECTION.risk, mode=RiskMode.SHADOW))))
     assert "nobody was refused. Rules of risk: shadow" in quiet.ok("report", SALE)
-    quiet.desk.open(replace(REFUSED, mode=Mode.SHADOW))
+    quiet.desk.open(replace(REFUSED, mode=RiskMode.SHADOW))
     assert "set risk.mode to enforce" in quiet.ok("report", SALE)
 
 
@@ -135,7 +135,7 @@ def test_a_refusal_is_explained_and_lifted(shell: Shell) -> None:
 
 
 def test_a_shadow_case_says_that_nobody_was_refused(shell: Shell) -> None:
-    shell.desk.open(replace(REFUSED, at=REFUSED.at + 60_000, mode=Mode.SHADOW, score=0, reasons=("gone",)))
+    shell.desk.open(replace(REFUSED, at=REFUSED.at + 60_000, mode=RiskMode.SHADOW, score=0, reasons=("gone",)))
     said = shell.ok("explain", REFERENCE)
     assert "would have been" in said
     assert "nobody was refused" in said

@@ -13,7 +13,7 @@ from moto import mock_aws
 from brandday.adapters.guard_table import GuardTable
 from brandday.adapters.phone_number import to_e164
 from brandday.domain.errors import AdmissionRefused
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import MARK_LENGTH, SignalKind
 from brandday.domain.visit import Visit
 from brandday.usecases.admission import Admission
@@ -38,7 +38,7 @@ RAW = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=list(Mode))
+@pytest.fixture(params=list(RiskMode))
 def kept(request: pytest.FixtureRequest) -> Iterator[list[dict[str, object]]]:
     """All items after many requests of one shopper, of which some are refused and some would have been."""
     limits = [replace(BY_SHOPPER, name=f"per-{kind}", by=kind) for kind in SignalKind]

@@ -39,7 +39,7 @@ from brandday.domain.coupon_code import CodeKeys, fold
 from brandday.domain.entrant import Entrant, Fate, Try
 from brandday.domain.qr_content import write_content
 from brandday.domain.refusal_case import Case
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.domain.webhook_signature import sign
 from brandday.usecases.reward_ports import Dispatch
@@ -303,7 +303,7 @@ def _operate() -> None:
 def _judge() -> None:
     marks = {SignalKind.SHOPPER: "annAnnAnnAnnAnnA"}
     now = int(time.time() * 1000)
-    case = Case("7Q2MX0KD93", CAMPAIGN, now, Mode.ENFORCE, "not_admitted", 80, ("farm",), marks, now + 1_000_000)
+    case = Case("7Q2MX0KD93", CAMPAIGN, now, RiskMode.ENFORCE, "not_admitted", 80, ("farm",), marks, now + 1_000_000)
     GuardTable(_unnoted("dynamodb"), "GuardTable").save(case)
     risk = operator_functions.risk()
     one = f"/v1/admin/cases/{case.reference}"

@@ -11,7 +11,7 @@ import pytest
 from brandday.domain.errors import AdmissionRefused
 from brandday.domain.protection import Counted, Limit, Protection
 from brandday.domain.refusal_case import Case
-from brandday.domain.risk import Mode, RiskTerms, Weighed
+from brandday.domain.risk import RiskMode, RiskTerms, Weighed
 from brandday.domain.risk_rules.shared_signal import SharedSignal
 from brandday.domain.signals import SignalKind
 from brandday.entrypoints.admin_risk import ROUTES
@@ -35,7 +35,7 @@ REFUSED = Case(
     reference=REFERENCE,
     campaign_id=declared().id,
     at=DURING,
-    mode=Mode.ENFORCE,
+    mode=RiskMode.ENFORCE,
     code="not_admitted",
     score=90,
     reasons=("farm",),
@@ -44,7 +44,7 @@ REFUSED = Case(
 )
 PROTECTION = Protection(
     limits=(Limit("two-per-device", SignalKind.DEVICE, Counted.WINS, 2),),
-    risk=RiskTerms(Mode.ENFORCE, 50, 80, (Weighed("farm", 90, SharedSignal("device", 3)),)),
+    risk=RiskTerms(RiskMode.ENFORCE, 50, 80, (Weighed("farm", 90, SharedSignal("device", 3)),)),
 )
 
 
@@ -91,7 +91,7 @@ def api() -> Api:
 
 def test_a_report_counts_what_was_refused(api: Api) -> None:
     other = {SignalKind.SHOPPER: "bobBobBobBobBobB", SignalKind.DEVICE: DEVICE}
-    api.desk.open(replace(REFUSED, reference="0000000000", mode=Mode.SHADOW, marks=other))
+    api.desk.open(replace(REFUSED, reference="0000000000", mode=RiskMode.SHADOW, marks=other))
     body = api.call("GET", REPORT, campaign_id=declared().id).body
     assert body["cases"] == 2
     assert body["complete"] is True

@@ -31,7 +31,7 @@ from brandday.domain.lottery import (
     Draw,
     Frozen,
     Lottery,
-    Mode,
+    LotteryMode,
     Moments,
     Pity,
     Prize,
@@ -75,7 +75,7 @@ def instant_lottery(dice: random.Random, frozen: Frozen) -> Lottery:
     watch = Prize("watch", {"en": "A watch"}, dice.randint(1, 6), release=Moments((*weights, 1)), per_shopper=1)
     sticker = Prize("sticker", {"en": "A sticker"}, dice.randint(5, 60))
     return Lottery(
-        Mode.INSTANT,
+        LotteryMode.INSTANT,
         (car, mug, watch, sticker),
         Allowance(dice.randint(1, 4), dice.randint(4, 9), 4),
         COMPLIANCE,
@@ -185,7 +185,7 @@ def honest_draw(seed_number: int, shoppers: int = 30) -> dict[str, Any]:
     frozen = frozen_of(seed, bucket_chars=dice.choice([1, 2]))
     beacon = dice.choice([None, Beacon("52db9ba7", 4_242_424)])
     lottery = Lottery(
-        Mode.DRAW,
+        LotteryMode.DRAW,
         (Prize("trip", {"en": "A trip"}, 1), Prize("sample", {"en": "A sample"}, dice.randint(1, 5))),
         Allowance(2, 6, 4),
         COMPLIANCE,

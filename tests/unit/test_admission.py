@@ -18,7 +18,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.protection import Counted, Limit, Window
 from brandday.domain.refusal_case import REFERENCE, reference_of
-from brandday.domain.risk import Listed, Mode, Weighed
+from brandday.domain.risk import Listed, RiskMode, Weighed
 from brandday.domain.risk_rules.too_fast import TooFast
 from brandday.domain.signals import SignalKind
 from brandday.domain.tally import TallyKey, Wanted
@@ -205,7 +205,7 @@ def test_a_case_of_a_limit_names_it_and_everything_is_a_mark() -> None:
         reference("ann"),
         RateLimited.code,
         ("per-shopper",),
-        Mode.ENFORCE,
+        RiskMode.ENFORCE,
     )
     assert case.marks == {kind: mark(kind, raw) for kind, raw in (("shopper", "ann"), ("device", "pad"))}  # type: ignore[arg-type]
 
@@ -293,7 +293,7 @@ def test_rules_refuse_with_a_case_and_then_from_memory() -> None:
         assert refused.value.params == {"reference": reference("ann")}
     assert world.calls() == [LOOK, SAVE]
     (case,) = world.guard.cases.values()
-    assert (case.code, case.reasons, case.score, case.mode) == (NotAdmitted.code, ("new",), 50, Mode.ENFORCE)
+    assert (case.code, case.reasons, case.score, case.mode) == (NotAdmitted.code, ("new",), 50, RiskMode.ENFORCE)
     assert gate.said("ann", visit("other", account_created_at=str(OPENS - 100 * HOUR))) == "in", "another visit"
 
 
@@ -317,20 +317,20 @@ def test_what_only_rules_look_at_is_noted_once_per_shopper() -> None:
 
 
 def test_the_shadow_records_and_changes_nothing() -> None:
-    world = GateWorld(protection(risk=rules(NEW, mode=Mode.SHADOW)))
+    world = GateWorld(protection(risk=rules(NEW, mode=RiskMode.SHADOW)))
     gate = world.environment()
     assert [gate.said("ann", visit(account_created_at=YOUNG)) for _ in range(3)] == ["in"] * 3
     assert world.calls() == [LOOK, SAVE, LOOK, LOOK]
     (case,) = world.guard.cases.values()
-    assert (case.code, case.reasons, case.mode) == (NotAdmitted.code, ("new",), Mode.SHADOW)
+    assert (case.code, case.reasons, case.mode) == (NotAdmitted.code, ("new",), RiskMode.SHADOW)
 
 
 def test_a_challenge_that_would_have_been_is_recorded_as_one() -> None:
-    shadow = rules(NEW, mode=Mode.SHADOW, challenge_at=50, refuse_at=None)
+    shadow = rules(NEW, mode=RiskMode.SHADOW, challenge_at=50, refuse_at=None)
     world = GateWorld(protection(challenge=BY_RISK, risk=shadow))
     assert world.environment().said("ann", visit(account_created_at=YOUNG)) == "in"
     (case,) = world.guard.cases.values()
-    assert (case.code, case.mode) == (ChallengeRequired.code, Mode.SHADOW)
+    assert (case.code, case.mode) == (ChallengeRequired.code, RiskMode.SHADOW)
 
 
 # --- challenges ---------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ def test_who_has_not_solved_what_everybody_has_to_solve_costs_no_call() -> None:
 
 
 def test_a_shadow_does_not_make_a_solution_a_gift() -> None:
-    shadow = rules(NEW, mode=Mode.SHADOW, challenge_at=10, refuse_at=None)
+    shadow = rules(NEW, mode=RiskMode.SHADOW, challenge_at=10, refuse_at=None)
     world = GateWorld(protection(challenge=ALWAYS, risk=shadow))
     posed_at, waited = world.clock(), world.waited("ann")
     world.clock.advance(30_000)
@@ -414,7 +414,7 @@ def test_the_score_is_for_the_difficulty_and_counts_nothing() -> None:
 
 
 def test_there_is_no_score_without_rules_or_in_their_shadow() -> None:
-    for demanded in (protection(challenge=ALWAYS), protection(challenge=ALWAYS, risk=rules(NEW, mode=Mode.SHADOW))):
+    for demanded in (protection(challenge=ALWAYS), protection(challenge=ALWAYS, risk=rules(NEW, mode=RiskMode.SHADOW))):
         world = GateWorld(demanded)
         gate = world.environment()
         young = visit(account_created_at=YOUNG)
@@ -434,7 +434,7 @@ def test_nobody_is_let_in_unseen() -> None:
 
 
 def test_what_is_only_watched_stands_in_nobodys_way() -> None:
-    world = GateWorld(protection(WINS, risk=rules(NEW, mode=Mode.SHADOW)))
+    world = GateWorld(protection(WINS, risk=rules(NEW, mode=RiskMode.SHADOW)))
     gate = world.environment()
     with failing(world.tap, LOOK, TemporarilyOverloaded()):
         assert gate.admit("ann", visit("pad")).wanted != ()
@@ -458,12 +458,12 @@ def test_a_case_that_cannot_be_written_is_written_the_next_time() -> None:
 
 
 def test_a_refusal_is_written_down_even_if_the_shadow_was_a_moment_ago() -> None:
-    world = GateWorld(protection(BY_SHOPPER, risk=rules(NEW, mode=Mode.SHADOW)))
+    world = GateWorld(protection(BY_SHOPPER, risk=rules(NEW, mode=RiskMode.SHADOW)))
     gate = world.environment()
     for _ in range(4):
         gate.said("ann", visit(account_created_at=YOUNG))
     (case,) = world.guard.cases.values()
-    assert (case.code, case.mode) == (RateLimited.code, Mode.ENFORCE)
+    assert (case.code, case.mode) == (RateLimited.code, RiskMode.ENFORCE)
 
 
 def test_items_stay_small_because_what_is_over_is_dropped() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from brandday.domain.activity import Activity, ActivityKey, Note, margin, weights
 from brandday.domain.protection import Protection
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.usecases.guard_ports import Seen
 from tests.fakes.backend import OPENS
@@ -178,14 +178,14 @@ def answers(demanded: Protection, seed: int) -> tuple[list[str], int]:
         number = chance.randrange(40)
         claims = {"account_created_at": str(OPENS - HOUR)} if number % 3 else {}
         told.append(chance.choice(gates).answer(f"shopper-{number}", visit(f"device-{number % 5}", **claims)))
-    return told, sum(case.mode is Mode.SHADOW for case in world.guard.cases.values())
+    return told, sum(case.mode is RiskMode.SHADOW for case in world.guard.cases.values())
 
 
 @pytest.mark.parametrize("limits", LIMITS, ids=["no_limits", "one", "two", "large_and_lasting"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_shadow_changes_no_answer(limits: tuple[object, ...], seed: int) -> None:
     plain = protection(*limits, challenge=BY_RISK)  # type: ignore[arg-type]
-    shadow = replace(plain, risk=rules(*RULES, mode=Mode.SHADOW, challenge_at=50, refuse_at=100))
+    shadow = replace(plain, risk=rules(*RULES, mode=RiskMode.SHADOW, challenge_at=50, refuse_at=100))
     without, none = answers(plain, seed)
     with_rules, cases = answers(shadow, seed)
     assert with_rules == without
@@ -202,7 +202,7 @@ def test_the_same_rules_in_force_do_change_answers() -> None:
 def test_a_shadow_sees_what_the_rules_would_see() -> None:
     """What is noted for rules in the shadow is noted as if they were in force."""
     kept = []
-    for mode in Mode:
+    for mode in RiskMode:
         world = GateWorld(protection(BY_SHOPPER, risk=rules(CROWD, mode=mode, refuse_at=100)))
         gate = world.environment()
         for number in range(60):

@@ -31,7 +31,7 @@ from brandday.domain.draw_record import (
 )
 from brandday.domain.entrant import Entrant, Entry, Fate, Rules, Try, claim_name, entry_id
 from brandday.domain.layout import home_shard, shopper_name
-from brandday.domain.lottery import Allowance, Beacon, Draw, Lottery, Mode, Prize, first_table
+from brandday.domain.lottery import Allowance, Beacon, Draw, Lottery, LotteryMode, Prize, first_table
 from brandday.domain.luck import draw_seed
 from brandday.domain.pacing import HOUR_MS, Pacing
 from brandday.domain.receipt import Randomness, record_row, row_leaf
@@ -50,7 +50,7 @@ class DrawWorld(World):
         dice, seed = random.Random(5), hashlib.sha256(b"draw").digest()
         frozen = frozen_of(seed, bucket_chars=bucket_chars)
         lottery = Lottery(
-            Mode.DRAW,
+            LotteryMode.DRAW,
             (Prize("trip", {"en": "A trip"}, 1), Prize("sample", {"en": "A sample"}, 3)),
             Allowance(6, 6),
             COMPLIANCE,

@@ -45,7 +45,7 @@ from brandday.domain.lottery import (
     Allowance,
     Draw,
     Lottery,
-    Mode,
+    LotteryMode,
     Moments,
     Pity,
     Prize,
@@ -72,7 +72,7 @@ def car(odds: Fraction | None = SURE, **fields: object) -> Prize:
 
 
 def rules_of(*prizes: Prize, allowance: Allowance = Allowance(9, 30, 9), **fields: object) -> Rules:  # noqa: B008
-    lottery = Lottery(Mode.INSTANT, prizes, allowance, COMPLIANCE, **fields)  # type: ignore[arg-type]
+    lottery = Lottery(LotteryMode.INSTANT, prizes, allowance, COMPLIANCE, **fields)  # type: ignore[arg-type]
     tables = (first_table(lottery, FROZEN),)
     return Rules(lottery, FROZEN, tables, Pacing(lottery, FROZEN, SEED), SEED)
 
@@ -286,7 +286,7 @@ def test_an_entry_is_judged_by_the_version_in_force_at_its_millisecond() -> None
 
 
 def test_a_ticket_of_a_draw_needs_no_luck_yet() -> None:
-    lottery = Lottery(Mode.DRAW, (car(None),), Allowance(2, 2), COMPLIANCE, draw=Draw(FROZEN.ends_at))
+    lottery = Lottery(LotteryMode.DRAW, (car(None),), Allowance(2, 2), COMPLIANCE, draw=Draw(FROZEN.ends_at))
     rules = Rules(lottery, FROZEN, (first_table(lottery, FROZEN),), Pacing(lottery, FROZEN, SEED), None)
     assert last(entered(rules)).tries == ()
     assert Lottery.from_document(lottery.to_document()) == lottery

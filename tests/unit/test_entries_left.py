@@ -6,7 +6,7 @@ import pytest
 
 from brandday.domain.entrant import AllowanceUsed, Entrant, EntryRequest, Grant, Rules, Taken, earned_used, take
 from brandday.domain.entries_left import EntriesLeft, entries_left
-from brandday.domain.lottery import Allowance, Lottery, Mode, Prize, first_table
+from brandday.domain.lottery import Allowance, Lottery, LotteryMode, Prize, first_table
 from brandday.domain.pacing import Pacing
 from tests.unit.lottery_world import COMPLIANCE, DAY_MS, START, frozen_of
 
@@ -15,7 +15,7 @@ SEED = bytes(32)
 
 def rules_of(allowance: Allowance, days: int = 3) -> Rules:
     frozen = frozen_of(SEED, days=days)
-    lottery = Lottery(Mode.INSTANT, (Prize("mug", {"en": "A mug"}, 5),), allowance, COMPLIANCE)
+    lottery = Lottery(LotteryMode.INSTANT, (Prize("mug", {"en": "A mug"}, 5),), allowance, COMPLIANCE)
     return Rules(lottery, frozen, (first_table(lottery, frozen),), Pacing(lottery, frozen, SEED), SEED)
 
 

@@ -25,8 +25,8 @@ from brandday.usecases.keep_lists import (
     REASON_LENGTH,
     VALUE_LENGTH,
     KeepLists,
+    ListingProblem,
     Row,
-    RowProblem,
     act_id,
     end_of_day,
     read_row,
@@ -94,26 +94,28 @@ def test_what_was_over_is_told_as_if_it_had_not_been_there(desk: RiskDesk) -> No
 
 def test_each_wrong_row_is_told_and_the_others_are_kept(desk: RiskDesk) -> None:
     rows = {
-        Row("grey", "device", "d-1"): RowProblem.UNKNOWN_LIST,
-        Row("block", "gadget", "d-1"): RowProblem.UNKNOWN_KIND,
-        Row("block", "device"): RowProblem.VALUE_MISSING,
-        Row("block", "device", "d-1", DEVICE.mark): RowProblem.VALUE_MISSING,
-        Row("block", "email", "nobody"): RowProblem.BAD_VALUE,
-        Row("block", "phone", "12"): RowProblem.BAD_VALUE,
-        Row("block", "network", "300.1.1.1"): RowProblem.BAD_VALUE,
-        Row("block", "device", "d" * (VALUE_LENGTH + 1)): RowProblem.BAD_VALUE,
-        Row("block", "device", mark="short"): RowProblem.BAD_VALUE,
-        Row("block", "device", "d-2", until="soon"): RowProblem.BAD_UNTIL,
-        Row("block", "device", "d-2", until="2026-12-24T00:00:00"): RowProblem.BAD_UNTIL,
-        Row("block", "device", "d-2", until="2026-13-01"): RowProblem.BAD_UNTIL,
-        Row("block", "device", "d-2", until="9999-12-31"): RowProblem.UNTIL_TOO_FAR,
-        Row("block", "device", "d-2", until="2026-01-01"): RowProblem.UNTIL_PAST,
-        Row("block", "device", "d-2", until=to_rfc3339(DURING)): RowProblem.UNTIL_PAST,
-        Row("block", "device", "d-2", until=to_rfc3339(end_of_day(DURING, MOST_DAYS) + 1)): RowProblem.UNTIL_TOO_FAR,
-        Row("block", "device", "d-2", reason="r" * (REASON_LENGTH + 1)): RowProblem.BAD_REASON,
-        Row("block", "device", "d-2", reason="two\nlines"): RowProblem.BAD_REASON,
+        Row("grey", "device", "d-1"): ListingProblem.UNKNOWN_LIST,
+        Row("block", "gadget", "d-1"): ListingProblem.UNKNOWN_KIND,
+        Row("block", "device"): ListingProblem.VALUE_MISSING,
+        Row("block", "device", "d-1", DEVICE.mark): ListingProblem.VALUE_MISSING,
+        Row("block", "email", "nobody"): ListingProblem.BAD_VALUE,
+        Row("block", "phone", "12"): ListingProblem.BAD_VALUE,
+        Row("block", "network", "300.1.1.1"): ListingProblem.BAD_VALUE,
+        Row("block", "device", "d" * (VALUE_LENGTH + 1)): ListingProblem.BAD_VALUE,
+        Row("block", "device", mark="short"): ListingProblem.BAD_VALUE,
+        Row("block", "device", "d-2", until="soon"): ListingProblem.BAD_UNTIL,
+        Row("block", "device", "d-2", until="2026-12-24T00:00:00"): ListingProblem.BAD_UNTIL,
+        Row("block", "device", "d-2", until="2026-13-01"): ListingProblem.BAD_UNTIL,
+        Row("block", "device", "d-2", until="9999-12-31"): ListingProblem.UNTIL_TOO_FAR,
+        Row("block", "device", "d-2", until="2026-01-01"): ListingProblem.UNTIL_PAST,
+        Row("block", "device", "d-2", until=to_rfc3339(DURING)): ListingProblem.UNTIL_PAST,
+        Row(
+            "block", "device", "d-2", until=to_rfc3339(end_of_day(DURING, MOST_DAYS) + 1)
+        ): ListingProblem.UNTIL_TOO_FAR,
+        Row("block", "device", "d-2", reason="r" * (REASON_LENGTH + 1)): ListingProblem.BAD_REASON,
+        Row("block", "device", "d-2", reason="two\nlines"): ListingProblem.BAD_REASON,
         Row(" Block ", "DEVICE", "d-3 "): None,
-        Row("allow", "device", "d-3"): RowProblem.REPEATED,
+        Row("allow", "device", "d-3"): ListingProblem.REPEATED,
         Row("allow", "shopper", "d-3"): None,
     }
     outcomes = desk.lists.put(list(rows), "ann", "key")
@@ -132,7 +134,7 @@ def test_each_wrong_row_is_told_and_the_others_are_kept(desk: RiskDesk) -> None:
 )
 def test_another_spelling_is_the_same(desk: RiskDesk, kind: str, typed: str, again: str) -> None:
     rows = [Row("block", kind, typed), Row("block", kind, again)]
-    assert [outcome.problem for outcome in desk.lists.put(rows, "ann", "key")] == [None, RowProblem.REPEATED]
+    assert [outcome.problem for outcome in desk.lists.put(rows, "ann", "key")] == [None, ListingProblem.REPEATED]
 
 
 def test_a_date_is_meant_with_all_of_its_day(desk: RiskDesk) -> None:

@@ -15,7 +15,7 @@ from brandday.config.mechanics import json_schema, parse_campaign, to_declaratio
 from brandday.config.problems import DocumentRefused
 from brandday.domain.beacon import out_at
 from brandday.domain.campaign import Campaign
-from brandday.domain.lottery import MAX_PLACES, AtOnce, Mode, Moments, Rounds
+from brandday.domain.lottery import MAX_PLACES, AtOnce, LotteryMode, Moments, Rounds
 from brandday.domain.money import Money
 from tests.fakes.declarations import ENDS_AT, FULFILMENT, STARTS_AT
 from tests.fakes.lottery_declarations import (
@@ -243,7 +243,7 @@ def test_what_is_declared_is_what_is_run() -> None:
     campaign = declared_instant()
     lottery = campaign.lottery
     assert lottery is not None
-    assert (lottery.mode, lottery.consolation, lottery.pity) == (Mode.INSTANT, "STICKER", (5, "MUG"))
+    assert (lottery.mode, lottery.consolation, lottery.pity) == (LotteryMode.INSTANT, "STICKER", (5, "MUG"))
     assert lottery.allowance == (3, 9, 4)
     car, mug, watch, sticker = lottery.prizes
     assert (car.odds, car.odds_between) == (Fraction(1, 5000), (Fraction(0), Fraction(1, 1000)))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from brandday.domain.layout import Layout
-from brandday.domain.lottery import Allowance, Frozen, Lottery, Mode, Moments, Prize, Rounds
+from brandday.domain.lottery import Allowance, Frozen, Lottery, LotteryMode, Moments, Prize, Rounds
 from brandday.domain.luck import commitment
 from brandday.domain.pacing import HOUR_MS, Pacing, PrizePace, Step, day_of, release_steps
 from brandday.domain.shard import CANCELLED, CONFIRMED, Entry, Shard, encode_record
@@ -114,7 +114,7 @@ def test_a_days_cap_is_split_without_rest_and_goes_round_all_shards(shards: int,
 
 
 def test_what_is_left_of_a_day_is_counted_from_the_records_of_the_shard() -> None:
-    lottery = Lottery(Mode.INSTANT, (prize(9, odds=Fraction(1, 2), per_day=3),), Allowance(1, 1), COMPLIANCE)
+    lottery = Lottery(LotteryMode.INSTANT, (prize(9, odds=Fraction(1, 2), per_day=3),), Allowance(1, 1), COMPLIANCE)
     pacing = Pacing(lottery, frozen_of(SEED, shards=1), SEED)
     midnight = FROZEN.days[1]
     claims = {
@@ -133,5 +133,5 @@ def test_what_is_left_of_a_day_is_counted_from_the_records_of_the_shard() -> Non
 
 
 def test_a_prize_without_a_cap_needs_no_image_of_its_shard() -> None:
-    lottery = Lottery(Mode.INSTANT, (prize(9, odds=Fraction(1, 2)),), Allowance(1, 1), COMPLIANCE)
+    lottery = Lottery(LotteryMode.INSTANT, (prize(9, odds=Fraction(1, 2)),), Allowance(1, 1), COMPLIANCE)
     assert Pacing(lottery, FROZEN, SEED).left_today("0", Shard(0, 0, {}, {}), START) is None

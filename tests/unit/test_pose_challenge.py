@@ -13,7 +13,7 @@ import pytest
 from brandday.challenges.port import FindKey
 from brandday.domain.campaign import Shopper
 from brandday.domain.protection import Ask, ChallengeTerms, Protection
-from brandday.domain.risk import Mode, RiskTerms
+from brandday.domain.risk import RiskMode, RiskTerms
 from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.pose_challenge import PoseChallenge, by_load, by_risk
@@ -21,7 +21,7 @@ from tests.fakes.backend import SALE, Backend, sale, web_shopper
 from tests.fakes.gate_world import OneKey
 
 CHALLENGE = ChallengeTerms("counting", Ask.ALWAYS, difficulty=10, valid_ms=300_000, wait_ms=60_000)
-RISK = RiskTerms(Mode.ENFORCE, 50, 100, ())
+RISK = RiskTerms(RiskMode.ENFORCE, 50, 100, ())
 
 
 @dataclass
@@ -85,7 +85,7 @@ def test_an_odd_visit_works_harder(score: int, difficulty: int) -> None:
     assert Posing(RISK, Scores(score)).difficulty() == difficulty
 
 
-@pytest.mark.parametrize("risk", [None, replace(RISK, mode=Mode.SHADOW), replace(RISK, challenge_at=None)])
+@pytest.mark.parametrize("risk", [None, replace(RISK, mode=RiskMode.SHADOW), replace(RISK, challenge_at=None)])
 def test_rules_that_never_ask_for_a_challenge_are_not_asked_themselves(risk: RiskTerms | None) -> None:
     posing = Posing(risk, Scores(500))
 

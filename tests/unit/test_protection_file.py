@@ -17,7 +17,7 @@ from brandday.config.mechanics import json_schema, parse_campaign, to_declaratio
 from brandday.config.problems import DocumentRefused
 from brandday.domain.campaign import Campaign
 from brandday.domain.protection import Ask, ChallengeTerms, Counted, Limit, Protection, TicketTerms, Window
-from brandday.domain.risk import Mode, RiskTerms, Weighed
+from brandday.domain.risk import RiskMode, RiskTerms, Weighed
 from brandday.domain.risk_rules import RULES
 from brandday.domain.risk_rules.new_account import NewAccount
 from brandday.domain.risk_rules.phone_range import PhoneRange
@@ -248,7 +248,7 @@ def test_a_declaration_becomes_terms() -> None:
         ticket=TicketTerms(300_000, 600_000),
         challenge=ChallengeTerms("altcha", Ask.ALWAYS, 2000, 300_000, 30_000),
         risk=RiskTerms(
-            Mode.ENFORCE,
+            RiskMode.ENFORCE,
             10,
             35,
             (Weighed("young", 30, NewAccount(24)), Weighed("phone_range", 5, PhoneRange(("+86170",)))),

@@ -15,7 +15,7 @@ from brandday.domain.errors import CampaignNotFound, CaseNotFound, TemporarilyOv
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.protection import Counted, Limit, Protection, Window
 from brandday.domain.refusal_case import Case, reference_of
-from brandday.domain.risk import Listed, Mode, RiskTerms, Weighed
+from brandday.domain.risk import Listed, RiskMode, RiskTerms, Weighed
 from brandday.domain.risk_rules.new_account import NewAccount
 from brandday.domain.risk_rules.shared_signal import SharedSignal
 from brandday.domain.signals import SignalKind
@@ -29,7 +29,7 @@ from tests.fakes.memory_desk import MemoryGuardDesk, RiskDesk
 
 CAMPAIGN = declared().id
 TERMS = RiskTerms(
-    Mode.SHADOW,
+    RiskMode.SHADOW,
     challenge_at=50,
     refuse_at=80,
     rules=(Weighed("new_account", 50, NewAccount(24)), Weighed("farm", 40, SharedSignal("device", 3))),
@@ -51,7 +51,7 @@ def case_of(number: int, **changes: object) -> Case:
         reference=reference_of(b"key", CAMPAIGN, str(number)),
         campaign_id=CAMPAIGN,
         at=DURING + number,
-        mode=Mode.SHADOW,
+        mode=RiskMode.SHADOW,
         code="not_admitted",
         score=90,
         reasons=("new_account", "farm"),
@@ -67,13 +67,13 @@ def case_of(number: int, **changes: object) -> Case:
 def test_cases_are_counted_by_mode_code_and_reason(desk: RiskDesk) -> None:
     for number in range(6):
         desk.open(case_of(number))
-    desk.open(case_of(6, mode=Mode.ENFORCE, code="limit_reached", score=0, reasons=("per-device",)))
-    desk.open(case_of(7, mode=Mode.ENFORCE, code="rate_limited", score=0, reasons=("gone",)))
+    desk.open(case_of(6, mode=RiskMode.ENFORCE, code="limit_reached", score=0, reasons=("per-device",)))
+    desk.open(case_of(7, mode=RiskMode.ENFORCE, code="rate_limited", score=0, reasons=("gone",)))
     report = desk.review.report(CAMPAIGN)
     assert report.cases == 8
     assert report.is_complete
     assert (report.first_at, report.last_at) == (DURING, DURING + 7)
-    assert report.by_mode == {Mode.SHADOW: 6, Mode.ENFORCE: 2}
+    assert report.by_mode == {RiskMode.SHADOW: 6, RiskMode.ENFORCE: 2}
     assert report.by_code == {"not_admitted": 6, "limit_reached": 1, "rate_limited": 1}
     reasons = {counted.reason.name: (counted.reason.grounds, counted.cases) for counted in report.reasons}
     assert reasons == {
@@ -128,7 +128,7 @@ def test_other_thresholds_are_told_from_the_lowest_in_force_on() -> None:
     scores = {40: 7, 50: 5, 60: 3, 90: 2}
     assert thresholds(scores, TERMS) == (Threshold(50, 10), Threshold(60, 5), Threshold(80, 2), Threshold(90, 2))
     assert thresholds(scores, None) == ()
-    enforced = replace(TERMS, mode=Mode.ENFORCE)
+    enforced = replace(TERMS, mode=RiskMode.ENFORCE)
     assert thresholds(scores, enforced) == (Threshold(80, 2), Threshold(90, 2)), "who is challenged leaves no case"
     assert thresholds(scores, replace(enforced, refuse_at=None)) == ()
     assert thresholds(scores, replace(TERMS, challenge_at=None)) == (Threshold(80, 2), Threshold(90, 2))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brandday.domain.risk import Facts, Listed, Mode, RiskRule, RiskTerms, Verdict, Weighed
+from brandday.domain.risk import Facts, Listed, RiskMode, RiskRule, RiskTerms, Verdict, Weighed
 from brandday.domain.risk_rules import RULES, read_rule
 from brandday.domain.risk_rules.new_account import NewAccount
 from brandday.domain.risk_rules.on_block_list import OnBlockList
@@ -142,9 +142,9 @@ THRESHOLDS = st.tuples(st.none() | st.integers(1, 200), st.none() | st.integers(
 SEVERITY = [Verdict.ALLOW, Verdict.CHALLENGE, Verdict.REFUSE]
 
 
-@given(RULE_LISTS, THRESHOLDS, st.sampled_from(Mode), st.data())
+@given(RULE_LISTS, THRESHOLDS, st.sampled_from(RiskMode), st.data())
 def test_one_hit_more_never_makes_it_better(
-    hits: list[tuple[bool, int]], at: tuple[int | None, int | None], mode: Mode, data: st.DataObject
+    hits: list[tuple[bool, int]], at: tuple[int | None, int | None], mode: RiskMode, data: st.DataObject
 ) -> None:
     one_more = [(hit or data.draw(st.booleans()), weight) for hit, weight in hits]
     before = RiskTerms(mode, *at, weighed(hits)).assess(UNKNOWN)
@@ -160,7 +160,7 @@ def test_the_order_of_the_rules_does_not_matter(
 ) -> None:
     rules = weighed(hits)
     other = tuple(data.draw(st.permutations(rules)))
-    one, two = (RiskTerms(Mode.ENFORCE, *at, order).assess(UNKNOWN) for order in (rules, other))
+    one, two = (RiskTerms(RiskMode.ENFORCE, *at, order).assess(UNKNOWN) for order in (rules, other))
     assert (one.verdict, one.score, sorted(one.hits)) == (two.verdict, two.score, sorted(two.hits))
 
 
@@ -169,7 +169,7 @@ def test_the_score_is_the_weight_of_what_is_named(
     hits: list[tuple[bool, int]], at: tuple[int | None, int | None]
 ) -> None:
     rules = weighed(hits)
-    said = RiskTerms(Mode.ENFORCE, *at, rules).assess(UNKNOWN)
+    said = RiskTerms(RiskMode.ENFORCE, *at, rules).assess(UNKNOWN)
     assert said.score == sum(rule.weight for rule in rules if rule.name in said.hits)
     assert said.hits == tuple(rule.name for rule, (hit, _) in zip(rules, hits, strict=True) if hit)
 
@@ -177,7 +177,7 @@ def test_the_score_is_the_weight_of_what_is_named(
 @given(RULE_LISTS, THRESHOLDS)
 def test_shadow_and_enforce_come_to_the_same(hits: list[tuple[bool, int]], at: tuple[int | None, int | None]) -> None:
     """What shadow mode shows before the day is what will happen on it."""
-    shadow, enforce = (RiskTerms(mode, *at, weighed(hits)).assess(UNKNOWN) for mode in Mode)
+    shadow, enforce = (RiskTerms(mode, *at, weighed(hits)).assess(UNKNOWN) for mode in RiskMode)
     assert shadow == enforce
 
 
@@ -194,13 +194,13 @@ def test_a_threshold_is_reached_by_its_own_score(
     challenge_at: int | None, refuse_at: int | None, verdicts: str
 ) -> None:
     assert [
-        str(RiskTerms(Mode.ENFORCE, challenge_at, refuse_at, weighed([(True, score)])).assess(UNKNOWN).verdict)
+        str(RiskTerms(RiskMode.ENFORCE, challenge_at, refuse_at, weighed([(True, score)])).assess(UNKNOWN).verdict)
         for score in (1, 29, 30, 59, 60)
     ] == verdicts.split()
 
 
 def test_the_terms_look_at_what_any_rule_looks_at() -> None:
     rules = (SharedSignal("device", 3), SharedSignal("network", 3), NewAccount(1))
-    terms = RiskTerms(Mode.SHADOW, None, 1, tuple(Weighed(str(rule), 1, rule) for rule in rules))
+    terms = RiskTerms(RiskMode.SHADOW, None, 1, tuple(Weighed(str(rule), 1, rule) for rule in rules))
     assert terms.looks_at() == {SignalKind.DEVICE, SignalKind.NETWORK}
     assert RiskTerms.from_document(terms.to_document()) == terms

@@ -14,7 +14,7 @@ from brandday.adapters.aws import overload_translated, read_items
 from brandday.adapters.keys import GUARD, activity_key, case_key, listing_key
 from brandday.domain.activity import Activity, ActivityKey, Note, Part
 from brandday.domain.refusal_case import Case
-from brandday.domain.risk import Listed, Mode
+from brandday.domain.risk import Listed, RiskMode
 from brandday.domain.signals import SignalKind
 from brandday.usecases.guard_ports import Seen
 
@@ -125,7 +125,7 @@ def decode_case(item: Mapping[str, Any]) -> Case:
         reference=item["sk"]["S"],
         campaign_id=item["campaign"]["S"],
         at=int(item["at"]["N"]),
-        mode=Mode(item["mode"]["S"]),
+        mode=RiskMode(item["mode"]["S"]),
         code=item["code"]["S"],
         score=int(item["score"]["N"]),
         reasons=tuple(reason["S"] for reason in item["reasons"]["L"]),

@@ -105,7 +105,7 @@ class LotteryFile(CampaignFile):
     """A lottery: prizes by instant win, or by a draw after the end."""
 
     mechanic: Literal["lottery"]
-    mode: domain.Mode = Field(description="instant: an entry is decided at once; draw: winners are drawn later.")
+    mode: domain.LotteryMode = Field(description="instant: an entry is decided at once; draw: winners are drawn later.")
     prizes: list[PrizePart] = Field(min_length=1, max_length=domain.MAX_PRIZES, description="The best one first.")
     consolation: str | None = Field(default=None, pattern=SKU_ID, description="The prize of who wins no other.")
     pity: PityPart | None = None
@@ -163,12 +163,12 @@ class LotteryFile(CampaignFile):
     @field_validator("draw")
     @classmethod
     def _is_after_the_end(cls, draw: DrawPart | None, info: ValidationInfo) -> DrawPart | None:
-        mode: domain.Mode | None = info.data.get("mode")
+        mode: domain.LotteryMode | None = info.data.get("mode")
         if draw is None:
-            if mode is domain.Mode.DRAW:
+            if mode is domain.LotteryMode.DRAW:
                 raise refuse("draw_missing", "is missing; say when the draw takes place")
             return None
-        if mode is domain.Mode.INSTANT:
+        if mode is domain.LotteryMode.INSTANT:
             raise refuse("draw_of_instant", "has no place in an instant win; remove it, or make the mode draw")
         at, window = _moment(draw.at, info.data, ("at",)), _window(info.data)
         if at is not None and window is not None and at < window[1] + SEAL_AFTER_MS:
@@ -200,7 +200,7 @@ class LotteryFile(CampaignFile):
 
     @model_validator(mode="after")
     def _can_be_won(self) -> "LotteryFile":
-        if self.mode is domain.Mode.INSTANT:
+        if self.mode is domain.LotteryMode.INSTANT:
             others = {self.consolation, self.pity and self.pity.prize}
             _raise_all(
                 (
@@ -290,7 +290,7 @@ def _moment(text: str, data: Mapping[str, Any], at: Path) -> int | None:
 
 def _named(prize_id: str, data: Mapping[str, Any], at: Path = ()) -> PrizePart | None:
     """The prize that consolation or pity names; raises why it cannot be that one, None if prizes are not known."""
-    if data.get("mode") is domain.Mode.DRAW:
+    if data.get("mode") is domain.LotteryMode.DRAW:
         raise refuse("luck_of_draw", "has no place in a draw, where everybody waits for the ranking; remove it")
     prizes: list[PrizePart] | None = data.get("prizes")
     if prizes is None:
@@ -319,7 +319,7 @@ def _prize_problems(prizes: Sequence[PrizePart], data: Mapping[str, Any]) -> Ite
                 "mixed_currencies",
                 f"is {value.currency}, but {worth[0]!r} is worth {worth[1]}; use one currency in a campaign",
             )
-        if data.get("mode") is domain.Mode.DRAW:
+        if data.get("mode") is domain.LotteryMode.DRAW:
             yield from _problems_of_drawn(prize, index)
         yield from _release_problems(prize.release, data, (index, "release"))
     together = sum((read_odds(prize.odds) for prize in prizes if prize.odds is not None), Fraction())

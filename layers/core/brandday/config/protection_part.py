@@ -18,7 +18,7 @@ from brandday.config.parts import CAMPAIGN_ID, Part, refuse, refuse_all
 from brandday.config.problems import Problem
 from brandday.config.rule_parts import AnyRule, RulePart
 from brandday.domain.protection import Ask, Counted, Protection, Window
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 
 MAX_LIMITS = 10
@@ -200,7 +200,7 @@ class ChallengePart(Part):
 class RiskPart(Part):
     """Rules that weigh what is known about a visit, and from which sums on that has consequences."""
 
-    mode: Mode = Field(description="shadow: what would have happened is recorded, and nothing changed.")
+    mode: RiskMode = Field(description="shadow: what would have happened is recorded, and nothing changed.")
     rules: list[AnyRule] = Field(min_length=1, max_length=MAX_RULES)
     challenge_at: int | None = Field(
         default=None, ge=1, le=100_000, description="From which sum on a challenge has to be solved."

@@ -8,7 +8,7 @@ from typing import Any
 
 from brandday.domain.campaign import Campaign, State
 from brandday.domain.coupon import CouponTerms
-from brandday.domain.lottery import Beacon, Compliance, Lottery, Mode, Prize
+from brandday.domain.lottery import Beacon, Compliance, Lottery, LotteryMode, Prize
 
 
 class Availability(StrEnum):
@@ -133,7 +133,7 @@ class DrawView:
 
     campaign_id: str
     state: State
-    mode: Mode
+    mode: LotteryMode
     algorithm: str
     commitment: str
     tables: tuple[TableView, ...]

@@ -37,7 +37,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from brandday.domain.layout import SLOTS
-from brandday.domain.lottery import MAX_ENTRIES, Frozen, Lottery, Mode, Moments, PrizeTable, table_at
+from brandday.domain.lottery import MAX_ENTRIES, Frozen, Lottery, LotteryMode, Moments, PrizeTable, table_at
 from brandday.domain.luck import hit, roll
 from brandday.domain.pacing import Pacing, day_of
 from brandday.domain.shard import NAME_LENGTH
@@ -268,7 +268,7 @@ def take(entrant: Entrant, request: EntryRequest, rules: Rules, look: Look = Loo
     if refused is not None:
         return refused
     entry = Entry(at, request.tag, table_at(rules.tables, at).version)
-    if rules.lottery.mode is Mode.INSTANT:
+    if rules.lottery.mode is LotteryMode.INSTANT:
         entry = _advance(entrant, len(entrant.entries) + 1, entry, rules, look)
     return Taken(replace(entrant, entries=(*entrant.entries, entry)))
 

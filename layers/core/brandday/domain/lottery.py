@@ -46,7 +46,7 @@ CHANGE_LEAD_MS = 2000
 HOURS = 24
 
 
-class Mode(StrEnum):
+class LotteryMode(StrEnum):
     """When an entry is decided."""
 
     INSTANT = "instant"
@@ -170,7 +170,7 @@ class Compliance:
 class Lottery:
     """The lottery part of a campaign, as declared."""
 
-    mode: Mode
+    mode: LotteryMode
     prizes: tuple[Prize, ...]
     allowance: Allowance
     compliance: Compliance
@@ -206,7 +206,7 @@ class Lottery:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """The reverse of `to_document`; it trusts what it reads."""
         return cls(
-            mode=Mode(document["mode"]),
+            mode=LotteryMode(document["mode"]),
             prizes=tuple(map(_read_prize, document["prizes"])),
             allowance=Allowance(**document["allowance"]),
             consolation=document["consolation"],

@@ -77,7 +77,7 @@ from brandday.domain.lottery import (
     ALGORITHM,
     Frozen,
     Lottery,
-    Mode,
+    LotteryMode,
     Moments,
     odds_problems,
     read_tables,
@@ -125,7 +125,7 @@ def verify(receipt: Mapping[str, Any]) -> list[Problem]:
             return changed
         lottery, frozen, tables = read_tables(each["table"] for each in receipt["tables"])
         seed = bytes.fromhex(receipt["seed"])
-        if lottery.mode is Mode.DRAW:
+        if lottery.mode is LotteryMode.DRAW:
             return list(_draw_problems(receipt, lottery, frozen, seed))
         rules = Rules(lottery, frozen, tables, Pacing(lottery, frozen, seed), seed)
         return list(_instant_problems(receipt, rules))
@@ -137,7 +137,7 @@ def _changed_promises(receipt: Mapping[str, Any]) -> Iterator[Problem]:
     tables = [each["table"] for each in receipt["tables"]]
     hashes = [each["hash"] for each in receipt["tables"]]
     first = tables[0]
-    drawn = first["mode"] == Mode.DRAW
+    drawn = first["mode"] == LotteryMode.DRAW
     if set(receipt) != {*_FIELDS, *(_DRAW_FIELDS if drawn else ())}:
         yield Problem("receipt", "has not the fields that it should have")
     if receipt["format"] != FORMAT:
@@ -191,7 +191,11 @@ def _is_of_round(beacon: Mapping[str, Any]) -> bool:
 
 def _changed_list(receipt: Mapping[str, Any]) -> Iterator[Problem]:
     rows, sealed, first = receipt["entrants"], receipt["sealed"], receipt["tables"][0]["table"]
-    fields = {"entrant", "tickets", "leaf"} if first["mode"] == Mode.DRAW else {"entrant", "chances", "entries", "leaf"}
+    fields = (
+        {"entrant", "tickets", "leaf"}
+        if first["mode"] == LotteryMode.DRAW
+        else {"entrant", "chances", "entries", "leaf"}
+    )
     for at, row in enumerate(rows):
         if set(row) != fields or not isinstance(row["entrant"], str):
             yield Problem(f"entrants/{at}", "has not the fields that it should have")

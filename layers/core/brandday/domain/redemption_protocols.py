@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from brandday.domain import protocols, stock
 from brandday.domain.coupon_change import CouponChange, StockChange, StoredCoupon
 from brandday.domain.coupon_record import Part, PartStatus
+from brandday.domain.effects import run_within
 from brandday.domain.errors import BrandDayError, CouponNotFound
 from brandday.domain.redemption import (
     Code,
@@ -513,20 +514,16 @@ def _read_coupons(ids: Sequence[str | None]) -> Protocol[Mapping[str, StoredCoup
 
 def _on_stock[Outcome](campaign_id: str, protocol: protocols.Protocol[Outcome]) -> Protocol[Outcome]:
     """Run a protocol of stock on the shards of a campaign; its writes only mark what has lapsed."""
-    answer: object = None
-    while True:
-        try:
-            effect = protocol.send(answer)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+
+    def do(effect: protocols.Effect) -> Protocol[object]:
         if isinstance(effect, protocols.Read):
-            answer = yield ReadShards(campaign_id, effect.shards)
-        elif (yield Transact((StockChange(campaign_id, effect.write),))):
-            answer = Written({})
-        else:
-            (image,) = yield ReadShards(campaign_id, (effect.write.shard,))
-            answer = Refused(image)
+            return (yield ReadShards(campaign_id, effect.shards))
+        if (yield Transact((StockChange(campaign_id, effect.write),))):
+            return Written({})
+        (image,) = yield ReadShards(campaign_id, (effect.write.shard,))
+        return Refused(image)
+
+    return run_within(protocol, do)
 
 
 def _seen(parts: Sequence[Part], now: int) -> Redemption:

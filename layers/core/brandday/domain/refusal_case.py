@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind
 
 REFERENCE = r"[0-9A-HJKMNP-TV-Z]{10}"
@@ -33,7 +33,7 @@ class Case:
     reference: str
     campaign_id: str
     at: int
-    mode: Mode
+    mode: RiskMode
     code: str
     score: int
     reasons: tuple[str, ...]
@@ -43,7 +43,7 @@ class Case:
 
     def replaces(self, kept: Case) -> bool:
         """Whether it is to be written over one that is kept: a moment later only if that was but of a shadow."""
-        return self.at - kept.at >= SAVE_EVERY_MS or (self.mode is Mode.ENFORCE and kept.mode is Mode.SHADOW)
+        return self.at - kept.at >= SAVE_EVERY_MS or (self.mode is RiskMode.ENFORCE and kept.mode is RiskMode.SHADOW)
 
 
 def reference_of(key: bytes, campaign_id: str, shopper: str) -> str:

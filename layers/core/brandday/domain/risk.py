@@ -59,7 +59,7 @@ class Weighed(NamedTuple):
     rule: RiskRule
 
 
-class Mode(StrEnum):
+class RiskMode(StrEnum):
     """What becomes of an assessment."""
 
     SHADOW = "shadow"
@@ -87,7 +87,7 @@ class Assessment(NamedTuple):
 class RiskTerms:
     """The rules of a campaign, and from which scores on they have consequences (None: never)."""
 
-    mode: Mode
+    mode: RiskMode
     challenge_at: int | None
     refuse_at: int | None
     rules: tuple[Weighed, ...]
@@ -124,7 +124,7 @@ class RiskTerms:
         from brandday.domain.risk_rules import read_rule  # only campaigns with rules need them
 
         return cls(
-            mode=Mode(document["mode"]),
+            mode=RiskMode(document["mode"]),
             challenge_at=document["challenge_at"],
             refuse_at=document["refuse_at"],
             rules=tuple(Weighed(rule["name"], rule["weight"], read_rule(rule)) for rule in document["rules"]),

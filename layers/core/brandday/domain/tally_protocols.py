@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
+from brandday.domain.effects import run_within
 from brandday.domain.entrant import Entrant
 from brandday.domain.entry_protocols import EntryProtocol, Load, Save
 from brandday.domain.protocols import MAX_RACES, Effect, Protocol, Read, Write, expire
@@ -211,21 +213,14 @@ def released_of(lines: tuple[Taken, ...], now: int) -> TalliedProtocol[frozenset
                 for one in claims
             )
             if due:
-                yield from _in(campaign_id, expire(number, terms, now))
+                yield from run_within(expire(number, terms, now), partial(_in, campaign_id))
                 (images[number],) = yield In(campaign_id, Read((number,), True))
         released |= {one for one in claims if one.shard is not None and is_released(one, images[one.shard])}
     return frozenset(released)
 
 
-def _in[Outcome](campaign_id: str, protocol: Protocol[Outcome]) -> TalliedProtocol[Outcome]:
-    answer: object = None
-    while True:
-        try:
-            effect = protocol.send(answer)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        answer = yield In(campaign_id, effect)
+def _in(campaign_id: str, effect: Effect) -> TalliedProtocol[object]:
+    return (yield In(campaign_id, effect))
 
 
 def _write(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BATCH_LIMIT_BYTES: Final = 256 * 1024
 
-type Text = Annotated[str, Field(min_length=1, max_length=255)]
+Text = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class CouponJobInput(Input):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from brandday.domain.beacon import out_at
 from brandday.domain.errors import CampaignNotFound, ValidationFailed, WrongMechanic
-from brandday.domain.lottery import Mode, Next
+from brandday.domain.lottery import LotteryMode, Next
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.admin import AdminUseCases
 from brandday.entrypoints.draw_bodies import ResultBody, SealBody
@@ -61,7 +61,7 @@ class DrawSightBody(Output):
     """How far a lottery is. Times are RFC 3339 in UTC."""
 
     campaign_id: str
-    mode: Mode
+    mode: LotteryMode
     sealed: SealBody | None
     drawn: Annotated[ResultBody | None, Field(description="Null until the draw is held; always for instant wins.")]
     next: Annotated[Next, Field(description="What it waits for; beacon: the time has come, and the round has not.")]

@@ -12,7 +12,7 @@ from pydantic import Field
 from brandday.domain.errors import CampaignNotFound, CaseNotFound, ListingNotFound, ValidationFailed
 from brandday.domain.listing import Listing
 from brandday.domain.refusal_case import read_reference
-from brandday.domain.risk import Listed, Mode, RiskTerms
+from brandday.domain.risk import Listed, RiskMode, RiskTerms
 from brandday.domain.signals import SignalKind
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.http_input import page_query, read_choice, read_cursor, read_limit
@@ -24,9 +24,9 @@ from brandday.usecases.keep_lists import (
     REASON_LENGTH,
     VALUE_LENGTH,
     KeepLists,
+    ListingProblem,
     Outcome,
     Row,
-    RowProblem,
 )
 from brandday.usecases.review_risk import Explained, Grounds, Reason, ReviewRisk, RiskReport
 
@@ -55,7 +55,7 @@ class AllowInput(Input):
     ] = ""
 
 
-type Text = Annotated[str, Field(max_length=VALUE_LENGTH)]
+Text = Annotated[str, Field(max_length=VALUE_LENGTH)]
 
 
 class ListingInput(Input):
@@ -115,7 +115,7 @@ class ListingBody(Shape):
         return None if listing is None else cls.of(listing)
 
 
-class ReasonBody(Shape):
+class RiskReasonBody(Shape):
     """A rule or a limit that stood against somebody."""
 
     name: str
@@ -129,7 +129,7 @@ class ReasonBody(Shape):
         return cls(name=reason.name, grounds=reason.grounds, text=reason.text, weight=reason.weight)
 
 
-class CountedReasonBody(ReasonBody):
+class CountedRiskReasonBody(RiskReasonBody):
     """The same, counted."""
 
     cases: int
@@ -151,10 +151,10 @@ class ThresholdBody(Shape):
     shoppers: int
 
 
-class TermsBody(Shape):
+class RiskTermsBody(Shape):
     """The rules of risk as declared now: their mode, and from which scores on they have consequences."""
 
-    mode: Mode
+    mode: RiskMode
     challenge_at: int | None
     refuse_at: int | None
 
@@ -170,7 +170,7 @@ class RiskReportBody(Output):
     """What a campaign's gate has refused, or would have; a case is one shopper's."""
 
     campaign_id: str
-    risk: Annotated[TermsBody | None, Field(description="Null where no rules are declared.")]
+    risk: Annotated[RiskTermsBody | None, Field(description="Null where no rules are declared.")]
     cases: int
     complete: Annotated[bool, Field(description="False: there are more, of which these are a fair sample.")]
     lifted: int
@@ -178,7 +178,7 @@ class RiskReportBody(Output):
     last_at: str | None
     by_mode: Annotated[dict[str, int], Field(description="`shadow`: nothing happened. `enforce`: it was refused.")]
     by_code: Annotated[dict[str, int], Field(description="By the code of the refusal.")]
-    reasons: Annotated[list[CountedReasonBody], Field(description="Rules and limits, the most frequent first.")]
+    reasons: Annotated[list[CountedRiskReasonBody], Field(description="Rules and limits, the most frequent first.")]
     marks: Annotated[list[SharedMarkBody], Field(description="Signals that most cases share.")]
     thresholds: Annotated[
         list[ThresholdBody],
@@ -190,7 +190,7 @@ class RiskReportBody(Output):
         """The same, on the wire."""
         return cls(
             campaign_id=report.campaign_id,
-            risk=TermsBody.of(report.terms),
+            risk=RiskTermsBody.of(report.terms),
             cases=report.cases,
             complete=report.is_complete,
             lifted=report.lifted,
@@ -199,7 +199,8 @@ class RiskReportBody(Output):
             by_mode={str(mode): cases for mode, cases in report.by_mode.items()},
             by_code=dict(report.by_code),
             reasons=[
-                CountedReasonBody(**ReasonBody.of(reason).model_dump(), cases=cases) for reason, cases in report.reasons
+                CountedRiskReasonBody(**RiskReasonBody.of(reason).model_dump(), cases=cases)
+                for reason, cases in report.reasons
             ],
             marks=[
                 SharedMarkBody(kind=one.key.kind, mark=one.key.mark, cases=one.cases, list=one.listed)
@@ -223,11 +224,11 @@ class CaseBody(Output):
     reference: str
     campaign_id: str
     at: str
-    mode: Annotated[Mode, Field(description="`shadow`: it is what would have happened; nobody was refused.")]
+    mode: Annotated[RiskMode, Field(description="`shadow`: it is what would have happened; nobody was refused.")]
     code: str
     score: int
-    risk: Annotated[TermsBody | None, Field(description="The rules as declared now.")]
-    reasons: list[ReasonBody]
+    risk: Annotated[RiskTermsBody | None, Field(description="The rules as declared now.")]
+    reasons: list[RiskReasonBody]
     marks: list[MarkBody]
     kept_until: str
     lifted_at: str | None
@@ -243,8 +244,8 @@ class CaseBody(Output):
             mode=case.mode,
             code=case.code,
             score=case.score,
-            risk=TermsBody.of(explained.terms),
-            reasons=[ReasonBody.of(reason) for reason in explained.reasons],
+            risk=RiskTermsBody.of(explained.terms),
+            reasons=[RiskReasonBody.of(reason) for reason in explained.reasons],
             marks=[
                 MarkBody(kind=key.kind, mark=key.mark, listing=ListingBody.of_or_none(listing))
                 for key, listing in explained.marks
@@ -269,7 +270,7 @@ class OutcomeBody(Shape):
 
     listing: Annotated[ListingBody | None, Field(description="Null if there is a problem.")]
     changed: Annotated[bool, Field(description="False: it was listed like this before, or there is a problem.")]
-    problem: RowProblem | None
+    problem: ListingProblem | None
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:

@@ -10,7 +10,7 @@ from brandday.domain.beacon import out_at
 from brandday.domain.campaign import Sku, State
 from brandday.domain.campaign_view import Availability, CampaignView, LotteryView, PrizeView, TableView
 from brandday.domain.fulfilment import RewardKind, RewardTerms
-from brandday.domain.lottery import AtOnce, Draw, Mode, Moments, ReleasePlan, Rounds
+from brandday.domain.lottery import AtOnce, Draw, LotteryMode, Moments, ReleasePlan, Rounds
 from brandday.domain.luck import write_odds
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.coupon_terms import CouponTermsBody
@@ -175,7 +175,9 @@ class TableBody(Shape):
 class LotteryBody(Shape):
     """What can be won in a lottery and how, and what it has promised."""
 
-    mode: Annotated[Mode, Field(description="instant: an entry is decided at once; draw: winners are drawn later.")]
+    mode: Annotated[
+        LotteryMode, Field(description="instant: an entry is decided at once; draw: winners are drawn later.")
+    ]
     prizes: Annotated[list[PrizeBody], Field(description="The best one first.")]
     consolation: Annotated[str | None, Field(description="The prize of who wins no other, as long as there is any.")]
     pity: PityBody | None

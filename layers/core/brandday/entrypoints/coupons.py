@@ -14,21 +14,11 @@ from brandday.domain.coupon_code import show
 from brandday.domain.coupon_record import CouponFacts
 from brandday.domain.errors import (
     AllHeld,
-    CampaignEnded,
-    CampaignNotStarted,
-    CampaignPaused,
-    ChallengeRequired,
     CouponsHandedOut,
     IdempotencyKeyReused,
-    LimitReached,
-    NotAdmitted,
-    NotEligible,
     RateLimited,
     ShopperLimitReached,
-    ShopSignalsInvalid,
-    SignalMissing,
     SoldOut,
-    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.order import Order
@@ -59,7 +49,7 @@ from brandday.entrypoints.order_body import (
 from brandday.entrypoints.problem import pick_language
 from brandday.entrypoints.routes import SHOPPER, Answer, File, Input, Output, Request, Route, Shape
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, NOT_LET_IN, visit_of
 from brandday.usecases.list_coupons import Wallet, WalletCoupon
 from brandday.usecases.take_coupon import Taken
 from brandday.usecases.validate_codes import CheckedCode, Validation
@@ -272,17 +262,7 @@ ROUTES: Final = (
         errors=(
             WrongMechanic,
             CouponsHandedOut,
-            CampaignNotStarted,
-            CampaignPaused,
-            CampaignEnded,
-            NotEligible,
-            ShopSignalsInvalid,
-            SignalMissing,
-            TicketInvalid,
-            ChallengeRequired,
-            NotAdmitted,
-            LimitReached,
-            RateLimited,
+            *NOT_LET_IN,
             SoldOut,
             AllHeld,
             ShopperLimitReached,

@@ -14,7 +14,7 @@ from brandday.domain.campaign import State
 from brandday.domain.campaign_view import BeaconView, DrawView, RulesView, TableView
 from brandday.domain.draw_record import Result, Seal
 from brandday.domain.errors import ReceiptNotReady, WrongMechanic
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.domain.receipt_page import ReceiptPage
 from brandday.domain.times import to_rfc3339, to_rfc3339_or_none
 from brandday.entrypoints.campaigns import LotteryBody
@@ -87,7 +87,7 @@ class DrawBody(Output):
 
     campaign_id: str
     state: Annotated[DrawState, Field(description="How far it is at server_time; only a draw is ever `drawn`.")]
-    mode: Mode
+    mode: LotteryMode
     algorithm: Annotated[str, Field(description="Names every rule; another rule would have another name.")]
     commitment: Annotated[str, Field(description="SHA-256 of the seed, there since publication.")]
     tables: Annotated[list[PrizeTableBody], Field(description="All versions of the prize table, the oldest first.")]
@@ -101,7 +101,7 @@ class DrawBody(Output):
     seed_from: Annotated[str, Field(description="When the seed is shown, at the earliest.")]
 
 
-class ReceiptBody(Output):
+class DrawReceiptBody(Output):
     """A page of a receipt. Put the parts of all pages together: lists go on, objects are merged."""
 
     receipt: Annotated[dict[str, Any], Field(description="This page's part of the receipt.")]
@@ -132,7 +132,7 @@ def get_draw(use_cases: DrawUseCases, request: Request[None]) -> Answer:
     campaign_id = request.path["campaign_id"]
     view = use_cases.get_draw(campaign_id)
     # The result is asked for first: nothing is ever shown as drawn from a list that is not shown as sealed.
-    may_be_drawn = view.state is State.ENDED and view.mode is Mode.DRAW
+    may_be_drawn = view.state is State.ENDED and view.mode is LotteryMode.DRAW
     result = use_cases.get_result(campaign_id) if may_be_drawn else None
     seal = use_cases.get_seal(campaign_id) if view.state is State.ENDED else None
     return Answer(
@@ -165,7 +165,7 @@ def get_receipt(use_cases: DrawUseCases, request: Request[None]) -> Answer:
     if page is None:
         use_cases.get_draw(campaign_id)  # what is no lottery will never have a receipt: WrongMechanic
         raise ReceiptNotReady
-    return Answer(ReceiptBody(receipt=dict(page.receipt), next=page.next))
+    return Answer(DrawReceiptBody(receipt=dict(page.receipt), next=page.next))
 
 
 def get_rules(use_cases: DrawUseCases, request: Request[None]) -> Answer:
@@ -217,7 +217,7 @@ ROUTES: Final = (
         f"{_DRAW}/receipt",
         get_receipt,
         "Read the receipt of a lottery that is over",
-        ReceiptBody,
+        DrawReceiptBody,
         errors=(WrongMechanic, ReceiptNotReady),
         query={"after": (Annotated[str, Field(pattern=f"^{CURSOR.pattern}$")], "`next` of the page before.")},
         **_PUBLIC,

@@ -14,19 +14,9 @@ from brandday.domain.entry_view import Entered, EntriesView, EntryOutcome, Entry
 from brandday.domain.errors import (
     CampaignEnded,
     CampaignNotFound,
-    CampaignNotStarted,
-    CampaignPaused,
-    ChallengeRequired,
     ChancesExhausted,
     EntryLimitReached,
     IdempotencyKeyReused,
-    LimitReached,
-    NotAdmitted,
-    NotEligible,
-    RateLimited,
-    ShopSignalsInvalid,
-    SignalMissing,
-    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.receipt import entry_facts
@@ -34,7 +24,7 @@ from brandday.domain.times import to_rfc3339
 from brandday.domain.visit import Visit
 from brandday.entrypoints.routes import ID_FORMS, SHOPPER, Answer, Input, Output, Request, Route, Shape, can_be
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, NOT_LET_IN, visit_of
 from brandday.usecases.prove_entry import EntryProof
 
 ORDERS: Final = "orders"
@@ -273,17 +263,7 @@ ROUTES: Final = (
         shows=AT_THE_CLAIM,
         errors=(
             WrongMechanic,
-            CampaignNotStarted,
-            CampaignPaused,
-            CampaignEnded,
-            NotEligible,
-            ShopSignalsInvalid,
-            SignalMissing,
-            TicketInvalid,
-            ChallengeRequired,
-            NotAdmitted,
-            LimitReached,
-            RateLimited,
+            *NOT_LET_IN,
             EntryLimitReached,
         ),
     ),

@@ -70,7 +70,7 @@ class ReceiptInput(Input):
     ] = None
 
 
-class ReceiptBody(Output):
+class ReportReceiptBody(Output):
     """The reward as it stands now; an older report than the one that counts changes nothing."""
 
     reward_id: str
@@ -218,7 +218,7 @@ def take_receipt(use_cases: FulfilmentUseCases, request: Request[bytes]) -> Answ
         raise SignatureInvalid
     at = _moment(receipt.at, use_cases.reports.now())
     reward = use_cases.reports(reward_id, Report(receipt.status), at, receipt.note or "")
-    return Answer(ReceiptBody(reward_id=reward.id, status=reward.status))
+    return Answer(ReportReceiptBody(reward_id=reward.id, status=reward.status))
 
 
 def list_fulfilments(use_cases: FulfilmentUseCases, request: Request[None]) -> Answer:
@@ -331,7 +331,7 @@ ROUTES: Final = (
         "/v1/fulfilments/{reward_id}/receipts",
         take_receipt,
         "Report what became of a reward",
-        ReceiptBody,
+        ReportReceiptBody,
         body=ReceiptInput,
         signed=True,
     ),

@@ -9,24 +9,14 @@ from pydantic import Field
 from brandday.domain.campaign import MAX_UNITS_PER_SHOPPER, Shopper
 from brandday.domain.errors import (
     AllHeld,
-    CampaignEnded,
-    CampaignNotStarted,
     CampaignPaused,
-    ChallengeRequired,
     HoldNotExtendable,
     IdempotencyKeyReused,
-    LimitReached,
-    NotAdmitted,
-    NotEligible,
-    RateLimited,
     ReservationAlreadyConfirmed,
     ReservationExpired,
     ReservationReleased,
     ShopperLimitReached,
-    ShopSignalsInvalid,
-    SignalMissing,
     SoldOut,
-    TicketInvalid,
     WrongMechanic,
 )
 from brandday.domain.reservation import Outcome, Reservation, ReservationState
@@ -35,7 +25,7 @@ from brandday.domain.visit import Visit
 from brandday.entrypoints.money import MoneyBody
 from brandday.entrypoints.routes import SHOPPER, Answer, Input, Output, Request, Route
 from brandday.entrypoints.shopper import shopper_of
-from brandday.entrypoints.visit import AT_THE_CLAIM, visit_of
+from brandday.entrypoints.visit import AT_THE_CLAIM, NOT_LET_IN, visit_of
 
 ORDERS: Final = "orders"
 
@@ -169,17 +159,7 @@ ROUTES: Final = (
         shows=AT_THE_CLAIM,
         errors=(
             WrongMechanic,
-            CampaignNotStarted,
-            CampaignPaused,
-            CampaignEnded,
-            NotEligible,
-            ShopSignalsInvalid,
-            SignalMissing,
-            TicketInvalid,
-            ChallengeRequired,
-            NotAdmitted,
-            LimitReached,
-            RateLimited,
+            *NOT_LET_IN,
             SoldOut,
             AllHeld,
             ShopperLimitReached,

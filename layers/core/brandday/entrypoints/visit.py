@@ -2,6 +2,20 @@
 
 from typing import Final
 
+from brandday.domain.errors import (
+    BrandDayError,
+    CampaignEnded,
+    CampaignNotStarted,
+    CampaignPaused,
+    ChallengeRequired,
+    LimitReached,
+    NotAdmitted,
+    NotEligible,
+    RateLimited,
+    ShopSignalsInvalid,
+    SignalMissing,
+    TicketInvalid,
+)
 from brandday.domain.visit import Visit
 from brandday.entrypoints.routes import Request
 
@@ -12,6 +26,21 @@ _TICKET: Final = {"Entry-Ticket": "A ticket for this campaign."}
 AT_THE_DESK: Final = {**_SOLUTION, **_SIGNALS}
 AT_THE_CLAIM: Final = {**_TICKET, **_SOLUTION, **_SIGNALS}
 """The headers of a visit, for the documentation of routes."""
+
+NOT_LET_IN: Final[tuple[type[BrandDayError], ...]] = (
+    CampaignNotStarted,
+    CampaignPaused,
+    CampaignEnded,
+    NotEligible,
+    ShopSignalsInvalid,
+    SignalMissing,
+    TicketInvalid,
+    ChallengeRequired,
+    NotAdmitted,
+    LimitReached,
+    RateLimited,
+)
+"""What keeps a shopper from taking something, before anybody looks whether there is something left."""
 
 
 def visit_of(request: Request[object]) -> Visit:

@@ -34,7 +34,7 @@ from brandday.domain.errors import (
     TicketInvalid,
 )
 from brandday.domain.protection import Ask, ChallengeTerms, Counted, Limit, Protection
-from brandday.domain.risk import Assessment, Facts, Listed, Mode, RiskTerms, Verdict
+from brandday.domain.risk import Assessment, Facts, Listed, RiskMode, RiskTerms, Verdict
 from brandday.domain.signals import SignalKind, Signals
 from brandday.domain.tally import TallyKey, Wanted
 from brandday.domain.visit import Visit
@@ -236,7 +236,7 @@ class Admission:
         refused = assessment.verdict is Verdict.REFUSE
         code, said = NotAdmitted.code if refused else ChallengeRequired.code, assessment.hits
         if not plan.enforces:
-            self._open_case(campaign_id, guest.signals, code, said, score=assessment.score, mode=Mode.SHADOW)
+            self._open_case(campaign_id, guest.signals, code, said, score=assessment.score, mode=RiskMode.SHADOW)
             return None
         until = guest.now + REMEMBER_MS
         if refused:
@@ -314,7 +314,7 @@ class _Plan:
         self.protection = protection
         self.challenge = protection.challenge
         self.risk: RiskTerms | None = protection.risk
-        self.enforces = self.risk is not None and self.risk.mode is Mode.ENFORCE
+        self.enforces = self.risk is not None and self.risk.mode is RiskMode.ENFORCE
         self.scope = protection.scope(campaign.id)
         self.wins = protection.limits_on(Counted.WINS)
         self.attempts: dict[SignalKind, tuple[Limit, ...]] = {}

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from brandday.domain.campaign import Campaign, Shopper, Sku, State
+from brandday.domain.campaign import Campaign, Shopper, Sku, State, check_may_buy
 from brandday.domain.errors import (
     AdmissionRefused,
     AllHeld,
+    CampaignClosed,
     IdempotencyKeyReused,
     InternalError,
     ShopperLimitReached,
@@ -119,14 +120,24 @@ class ClaimUnits:
         self._tallies = tallies
         self._made_guard: Guard | None = None
 
-    def take(
-        self, live: LiveCampaign, request: ClaimRequest, check: Check, shopper: Shopper, visit: Visit = NO_VISIT
-    ) -> Claimed:
-        """Claim the units that are asked for; ``check`` has allowed it, and is asked again if that was long ago.
+    def take(self, live: LiveCampaign, request: ClaimRequest, shopper: Shopper, visit: Visit = NO_VISIT) -> Claimed:
+        """Claim the units that are asked for, or return what this very request was given before.
 
-        What memory refuses is refused before the gate of a protected campaign is asked. Raises SoldOut, AllHeld,
-        ShopperLimitReached, AdmissionRefused, IdempotencyKeyReused or TemporarilyOverloaded.
+        What memory refuses is refused before the gate of a protected campaign is asked. Raises what keeps the shopper
+        from buying, SoldOut, AllHeld, ShopperLimitReached, AdmissionRefused, IdempotencyKeyReused or
+        TemporarilyOverloaded.
         """
+
+        def check(campaign: Campaign, at: int) -> None:
+            check_may_buy(campaign, shopper, at)
+
+        try:
+            check(live.campaign, request.now)
+        except CampaignClosed:
+            replayed = self._replay_when_closed(live, request)
+            if replayed is None:
+                raise
+            return replayed
         sku = live.layout.skus[request.slot]
         refusal = live.sight.refusal(request)
         if live.is_sold_out(sku):
@@ -217,7 +228,7 @@ class ClaimUnits:
         claims = read_claims(self._stock, live.campaign.id, home, request.name)
         return self._answer(live, request, judge(request, claims, live.terms) or NothingFree())
 
-    def replay_when_closed(self, live: LiveCampaign, request: ClaimRequest) -> Claimed | None:
+    def _replay_when_closed(self, live: LiveCampaign, request: ClaimRequest) -> Claimed | None:
         """Return the answer this very request got before the campaign was paused or ended, if it did."""
         campaign = live.campaign
         state = campaign.state_at(request.now)

@@ -1,6 +1,7 @@
 """Runs a protocol of the stock rules against the real shards."""
 
-from brandday.domain.protocols import Protocol, Read
+from brandday.domain.effects import run
+from brandday.domain.protocols import Effect, Protocol, Read
 from brandday.domain.shard import Refused, Shard, Written
 from brandday.usecases.ports import Stock
 
@@ -23,23 +24,19 @@ _NOBODY = Watcher()
 
 def drive[Outcome](protocol: Protocol[Outcome], stock: Stock, campaign_id: str, watcher: Watcher = _NOBODY) -> Outcome:
     """Do the reads and writes that ``protocol`` asks for, one after the other, and return its outcome."""
-    answer: object = None
-    while True:
-        try:
-            effect = protocol.send(answer)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+
+    def do(effect: Effect) -> object:
         if isinstance(effect, Read):
             images = stock.read(campaign_id, effect.shards, consistent=effect.consistent)
             for image in images:
                 watcher.saw(image)
-            answer = images
-            continue
+            return images
         watcher.before_write()
         result = stock.write(campaign_id, effect.write)
         if isinstance(result, Refused):
             watcher.saw(result.image)
         else:
             watcher.wrote(effect.write.shard, result)
-        answer = result
+        return result
+
+    return run(protocol, do)

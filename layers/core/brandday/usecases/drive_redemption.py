@@ -1,6 +1,7 @@
 """Runs a protocol of redemptions against the real tables."""
 
-from brandday.domain.redemption_protocols import Protocol, ReadCoupons, ReadParts, ReadShards
+from brandday.domain.effects import run
+from brandday.domain.redemption_protocols import Effect, Protocol, ReadCoupons, ReadParts, ReadShards, Transact
 from brandday.domain.shard import Shard
 from brandday.usecases.coupon_ports import Coupons, StockReader
 
@@ -22,23 +23,20 @@ def drive_redemption[Outcome](
     protocol: Protocol[Outcome], coupons: Coupons, stock: StockReader, watcher: Watcher = _NOBODY
 ) -> Outcome:
     """Do the reads and transactions that ``protocol`` asks for, one after the other, and return its outcome."""
-    answer: object = None
-    while True:
-        try:
-            effect = protocol.send(answer)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+
+    def do(effect: Effect) -> object:
         match effect:
             case ReadParts(redemption):
-                answer = coupons.parts(redemption)
+                return coupons.parts(redemption)
             case ReadCoupons(ids):
-                answer = coupons.load(ids, consistent=True)
+                return coupons.load(ids, consistent=True)
             case ReadShards(campaign_id, shards):
                 images = stock.read(campaign_id, shards, consistent=True) if shards else ()
                 for image in images:
                     watcher.saw(campaign_id, image)
-                answer = images
-            case _:
+                return images
+            case Transact(changes):
                 watcher.before_transaction()
-                answer = coupons.transact(effect.changes)
+                return coupons.transact(changes)
+
+    return run(protocol, do)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brandday.domain.campaign import Shopper
+from brandday.domain.effects import run_within
 from brandday.domain.entrant import PassUsed as EntryPassUsed
 from brandday.domain.entry_protocols import EntryProtocol
 from brandday.domain.errors import (
@@ -129,16 +130,11 @@ class Guard:
         tallies = self._tallies
         if tallies is None:
             raise InternalError
-        answer: object = None
-        while True:
-            try:
-                effect = protocol.send(answer)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
+
+        def do(effect: object) -> Generator[object, object, object]:
             match effect:
                 case ReadTallies(keys):
-                    answer = tallies.tallies(keys, consistent=False)
+                    return tallies.tallies(keys, consistent=False)
                 case WriteTallied(write, writes):
                     watcher.before_write()
                     result = tallies.write_shard(live.campaign.id, write, writes)
@@ -146,20 +142,22 @@ class Guard:
                         watcher.wrote(write.shard, result)
                     elif isinstance(result, Refused):
                         watcher.saw(result.image)
-                    answer = result
+                    return result
                 case SaveTallied(before, after, writes):
                     if frozen is None:
                         raise AssertionError("an entry outside of a lottery")
                     watcher.before_write()
-                    answer = tallies.save_entrant(frozen, before, after, writes)
+                    return tallies.save_entrant(frozen, before, after, writes)
                 case AskTerms(campaign_id):
-                    answer = self._terms(campaign_id)
+                    return self._terms(campaign_id)
                 case In(campaign_id, Read(shards, consistent)):
-                    answer = self._stock.read(campaign_id, shards, consistent=consistent)
+                    return self._stock.read(campaign_id, shards, consistent=consistent)
                 case In(campaign_id, Write(write)):
-                    answer = self._stock.write(campaign_id, write)
+                    return self._stock.write(campaign_id, write)
                 case _:
-                    answer = yield effect
+                    return (yield effect)
+
+        return run_within(protocol, do)
 
     def _terms(self, campaign_id: str) -> Terms | None:
         try:

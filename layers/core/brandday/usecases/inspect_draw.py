@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from brandday.domain.draw_record import PAGE_ROWS, Result, Seal
 from brandday.domain.entrant import entry_id
 from brandday.domain.errors import WrongMechanic
-from brandday.domain.lottery import Beacon, Mode, Next
+from brandday.domain.lottery import Beacon, LotteryMode, Next
 from brandday.usecases.award_prizes import MOVED, WINNERS, moves_of
 from brandday.usecases.draw_ports import Draws
 from brandday.usecases.hold_draw import due_at, ranked_places, result_of
@@ -26,7 +26,7 @@ class DrawSight:
     """
 
     campaign_id: str
-    mode: Mode
+    mode: LotteryMode
     seal: Seal | None
     result: Result | None
     next: Next

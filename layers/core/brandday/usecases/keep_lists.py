@@ -37,7 +37,7 @@ _MARK: Final = re.compile(rf"[A-Za-z0-9_-]{{{MARK_LENGTH}}}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class RowProblem(StrEnum):
+class ListingProblem(StrEnum):
     """What is wrong with a row; the others of its file are kept."""
 
     UNKNOWN_LIST = "unknown_list"
@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 
     listing: Listing | None
     changed: bool
-    problem: RowProblem | None = None
+    problem: ListingProblem | None = None
 
 
 class Removed(NamedTuple):
@@ -85,7 +85,7 @@ class Removed(NamedTuple):
 class RowRefused(ValueError):
     """A row cannot be listed."""
 
-    def __init__(self, problem: RowProblem) -> None:
+    def __init__(self, problem: ListingProblem) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
@@ -111,7 +111,7 @@ class KeepLists:
             try:
                 listing = read_row(row, self.mark_of, who, now, act)
                 if listing.key in wanted:
-                    raise RowRefused(RowProblem.REPEATED)
+                    raise RowRefused(ListingProblem.REPEATED)
             except RowRefused as refused:
                 outcomes.append(Outcome(None, changed=False, problem=refused.problem))
             else:
@@ -128,7 +128,7 @@ class KeepLists:
         try:
             wanted = ListingKey(kind, _read_mark(kind, value, mark, self.mark_of))
         except RowRefused as refused:
-            rule = "required" if refused.problem is RowProblem.VALUE_MISSING else "bad_format"
+            rule = "required" if refused.problem is ListingProblem.VALUE_MISSING else "bad_format"
             raise ValidationFailed(errors=[FieldError("/mark" if mark and not value else "/value", rule)]) from None
         act = act_id(who, key)
         for _ in range(_TRIES):
@@ -191,15 +191,15 @@ def read_row(row: Row, mark_of: MarkMaker, who: str, now: int, act: str) -> List
     try:
         listed = Listed(row.list.strip().lower())
     except ValueError:
-        raise RowRefused(RowProblem.UNKNOWN_LIST) from None
+        raise RowRefused(ListingProblem.UNKNOWN_LIST) from None
     try:
         kind = SignalKind(row.kind.strip().lower())
     except ValueError:
-        raise RowRefused(RowProblem.UNKNOWN_KIND) from None
+        raise RowRefused(ListingProblem.UNKNOWN_KIND) from None
     mark = _read_mark(kind, row.value.strip(), row.mark.strip(), mark_of)
     reason = row.reason.strip()
     if len(reason) > REASON_LENGTH or not reason.isprintable():
-        raise RowRefused(RowProblem.BAD_REASON)
+        raise RowRefused(ListingProblem.BAD_REASON)
     return Listing(listed, ListingKey(kind, mark), read_until(row.until.strip(), now), reason, who, now, act)
 
 
@@ -214,11 +214,11 @@ def read_until(text: str, now: int) -> int:
         # a date is meant with all of its day
         until = from_rfc3339(f"{text}T00:00:00Z") + DAY_MS if _DATE.fullmatch(text) else from_rfc3339(text)
     except (ValueError, OverflowError):
-        raise RowRefused(RowProblem.BAD_UNTIL) from None
+        raise RowRefused(ListingProblem.BAD_UNTIL) from None
     if until <= now:
-        raise RowRefused(RowProblem.UNTIL_PAST)
+        raise RowRefused(ListingProblem.UNTIL_PAST)
     if until > end_of_day(now, MOST_DAYS):
-        raise RowRefused(RowProblem.UNTIL_TOO_FAR)
+        raise RowRefused(ListingProblem.UNTIL_TOO_FAR)
     return until
 
 
@@ -252,16 +252,16 @@ def _said(listing: Listing | None) -> dict[str, Any] | None:
 
 def _read_mark(kind: SignalKind, value: str, mark: str, mark_of: MarkMaker) -> str:
     if bool(value) == bool(mark):
-        raise RowRefused(RowProblem.VALUE_MISSING)
+        raise RowRefused(ListingProblem.VALUE_MISSING)
     if mark:
         if not _MARK.fullmatch(mark):
-            raise RowRefused(RowProblem.BAD_VALUE)
+            raise RowRefused(ListingProblem.BAD_VALUE)
         return mark
     if len(value) > VALUE_LENGTH:
-        raise RowRefused(RowProblem.BAD_VALUE)
+        raise RowRefused(ListingProblem.BAD_VALUE)
     made = mark_of(kind, value)
     if made is None:
-        raise RowRefused(RowProblem.BAD_VALUE)
+        raise RowRefused(ListingProblem.BAD_VALUE)
     return made
 
 

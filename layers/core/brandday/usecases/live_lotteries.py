@@ -18,7 +18,7 @@ from brandday.domain.campaign import Campaign
 from brandday.domain.entrant import Fate, Look, Rules
 from brandday.domain.errors import TemporarilyOverloaded, WrongMechanic
 from brandday.domain.layout import SLOTS
-from brandday.domain.lottery import Lottery, Mode, Moments
+from brandday.domain.lottery import Lottery, LotteryMode, Moments
 from brandday.domain.lottery_state import LotteryState
 from brandday.domain.pacing import Pacing, day_of
 from brandday.domain.stock import Terms
@@ -66,7 +66,7 @@ class LiveLottery:
     @property
     def is_draw(self) -> bool:
         """Whether entries are tickets that a draw decides about."""
-        return self.rules.lottery.mode is Mode.DRAW
+        return self.rules.lottery.mode is LotteryMode.DRAW
 
     def table_hash(self, version: int) -> str:
         """The published hash of a version of the odds; TemporarilyOverloaded if it is too new to be known here."""
@@ -158,7 +158,7 @@ class LiveLotteries:
             pacing, seed, terms, memory = before.rules.pacing, before.rules.seed, before.terms, before.memory
         else:
             # A draw is decided after the end, by another function: taking its tickets needs no secret.
-            seed = None if lottery.mode is Mode.DRAW else self._seed(frozen.campaign_id)
+            seed = None if lottery.mode is LotteryMode.DRAW else self._seed(frozen.campaign_id)
             pacing = Pacing(lottery, frozen, seed or b"")
             terms = Terms(live.terms.hold_ms, live.terms.extended_ms, live.layout.capacity, pacing)
             memory = PoolMemory()

@@ -2,7 +2,7 @@
 
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.refusal_case import SAVE_EVERY_MS, Case, reference_of
-from brandday.domain.risk import Mode
+from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind, Signals
 from brandday.usecases.guard_ports import Cases, MarkKeys
 from brandday.usecases.ports import Clock
@@ -23,7 +23,7 @@ class OpenCase:
         self._cases = cases
         self._mark_keys = mark_keys
         self._now = now
-        self._saved: dict[str, tuple[int, Mode]] = {}
+        self._saved: dict[str, tuple[int, RiskMode]] = {}
 
     def reference(self, campaign_id: str, signals: Signals) -> str:
         """Return the reference of the shopper's case, whether there is one or not."""
@@ -37,7 +37,7 @@ class OpenCase:
         reasons: tuple[str, ...],
         *,
         score: int = 0,
-        mode: Mode = Mode.ENFORCE,
+        mode: RiskMode = RiskMode.ENFORCE,
     ) -> str:
         """Keep what has happened, unless that was done a moment ago; return the reference.
 
@@ -47,7 +47,7 @@ class OpenCase:
         now = self._now()
         reference = self.reference(campaign_id, signals)
         saved_at, saved_mode = self._saved.get(reference, (None, None))
-        if saved_at is not None and now - saved_at < SAVE_EVERY_MS and mode in (saved_mode, Mode.SHADOW):
+        if saved_at is not None and now - saved_at < SAVE_EVERY_MS and mode in (saved_mode, RiskMode.SHADOW):
             return reference
         case = Case(reference, campaign_id, now, mode, code, score, reasons, signals.marks, now + KEEP_MS)
         try:

@@ -12,7 +12,7 @@ from brandday.challenges.port import Challenger
 from brandday.domain.campaign import Shopper, check_eligible, check_open
 from brandday.domain.errors import NoChallengeNeeded
 from brandday.domain.protection import ChallengeTerms, Protection
-from brandday.domain.risk import Mode, RiskTerms
+from brandday.domain.risk import RiskMode, RiskTerms
 from brandday.domain.visit import Visit
 from brandday.usecases.guard_ports import Desk, PassKeys
 from brandday.usecases.issue_ticket import check_left
@@ -82,7 +82,7 @@ class PoseChallenge:
 
 def counts(terms: RiskTerms) -> bool:
     """Whether these rules make challenges harder: not in shadow, where they change nothing, or if none ever asks."""
-    return terms.mode is Mode.ENFORCE and terms.challenge_at is not None
+    return terms.mode is RiskMode.ENFORCE and terms.challenge_at is not None
 
 
 def by_risk(terms: RiskTerms, score: int) -> int:

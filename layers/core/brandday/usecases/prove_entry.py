@@ -10,7 +10,7 @@ from brandday.domain.campaign_view import DrawView
 from brandday.domain.draw import Bucket, Step, Tickets, path_to, root
 from brandday.domain.draw_record import as_sealed
 from brandday.domain.entry_view import EntryView
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.domain.luck import SEED_BYTES
 from brandday.domain.receipt import entry_facts, entry_proof, record_row, row_leaf, ticket_row
 from brandday.usecases.draw_ports import DrawDisagrees, Draws
@@ -72,7 +72,7 @@ class ProveEntry:
         list_root, buckets = found
         row, steps = self._place(self.campaigns.get(entry.campaign_id), entry.entrant, buckets)
         draw = self.get_draw(entry.campaign_id)
-        result = result_of(self.draws, entry.campaign_id) if draw.mode is Mode.DRAW else None
+        result = result_of(self.draws, entry.campaign_id) if draw.mode is LotteryMode.DRAW else None
         randomness = None if result is None or result.randomness is None else result.randomness.value
         proof = entry_proof(facts, row, draw.seed or bytes(SEED_BYTES), randomness, steps, bytes.fromhex(list_root))
         if draw.seed is None:  # sealed and not drawn yet: there is no luck, but the place in the list is final
@@ -111,7 +111,7 @@ class ProveEntry:
         lottery, frozen = lottery_of(live)
         for record in self.entrants.bucket(frozen, bucket):
             if record.entries:
-                if lottery.mode is Mode.DRAW:
+                if lottery.mode is LotteryMode.DRAW:
                     yield ticket_row(Tickets(record.name, len(record.entries)))
                 else:
                     yield record_row(as_sealed(record, sealed_from(live)), live.layout.skus)

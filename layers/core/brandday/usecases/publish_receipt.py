@@ -23,7 +23,7 @@ from brandday.domain.draw_record import (
 )
 from brandday.domain.entrant import entry_id
 from brandday.domain.layout import SLOTS
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.domain.luck import draw_seed, ticket_key
 from brandday.domain.pacing import release_steps
 from brandday.domain.receipt import FORMAT, record_row, ticket_row
@@ -61,9 +61,9 @@ class PublishReceipt:
         if seal is None:
             return None
         lottery, _ = lottery_of(live)
-        result = result_of(self._draws, campaign_id) if lottery.mode is Mode.DRAW else None
+        result = result_of(self._draws, campaign_id) if lottery.mode is LotteryMode.DRAW else None
         seed = self._seeds.seed(campaign_id)
-        if seed is None or (lottery.mode is Mode.DRAW and result is None):
+        if seed is None or (lottery.mode is LotteryMode.DRAW and result is None):
             return None
         if after is None:
             return self._head(live, seal, seed, result)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from brandday.domain.draw import Tickets, assign, rank
 from brandday.domain.draw_record import ALPHABET, Seal, bucket_names
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.domain.luck import SEED_BYTES
 from brandday.usecases.draw_ports import Draws
 from brandday.usecases.hold_draw import due_at, places_of, result_of
@@ -57,7 +57,7 @@ class RehearseDraw:
     def __call__(self, campaign_id: str, stop_at: int) -> Rehearsal | None:
         """Return what a draw would find, looking until `stop_at` (epoch ms); None if the campaign has no draw."""
         live = self._campaigns.get(campaign_id)
-        if live.campaign.lottery is None or live.campaign.lottery.mode is not Mode.DRAW:
+        if live.campaign.lottery is None or live.campaign.lottery.mode is not LotteryMode.DRAW:
             return None
         lottery, frozen = lottery_of(live)
         tickets: list[Tickets] = []

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from brandday.domain.campaign import Campaign, Shopper, check_may_buy
-from brandday.domain.errors import CampaignClosed, FieldError, ValidationFailed, WrongMechanic
+from brandday.domain.campaign import Shopper
+from brandday.domain.errors import FieldError, ValidationFailed, WrongMechanic
 from brandday.domain.reservation import Outcome
 from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.claim_units import ClaimUnits, claim_request, key_tag
@@ -53,17 +53,6 @@ class ReserveUnits:
         if wanted is None:
             raise ValidationFailed(errors=[FieldError("/sku", "unknown_sku")])
         request = claim_request(live, shopper.id, wanted, quantity, key_tag(idempotency_key), now)
-
-        def check(campaign: Campaign, at: int) -> None:
-            check_may_buy(campaign, shopper, at)
-
-        try:
-            check(live.campaign, now)
-        except CampaignClosed:
-            claimed = self._claim.replay_when_closed(live, request)
-            if claimed is None:
-                raise
-        else:
-            claimed = self._claim.take(live, request, check, shopper, visit)
+        claimed = self._claim.take(live, request, shopper, visit)
         reservation = present(live, request.name, claimed.claim, now)
         return Outcome(reservation, replayed=claimed.replayed, resumed=claimed.resumed)

@@ -16,7 +16,7 @@ from brandday.domain.errors import CampaignNotFound, CaseNotFound, RateLimited, 
 from brandday.domain.listing import Listing, ListingKey
 from brandday.domain.protection import Limit
 from brandday.domain.refusal_case import Case
-from brandday.domain.risk import Listed, Mode, RiskTerms
+from brandday.domain.risk import Listed, RiskMode, RiskTerms
 from brandday.domain.signals import SignalKind
 from brandday.domain.trail import Change, TrailEntry
 from brandday.usecases.back_off import CODES_CASE
@@ -91,7 +91,7 @@ class RiskReport:
     lifted: int
     first_at: int | None
     last_at: int | None
-    by_mode: Mapping[Mode, int]
+    by_mode: Mapping[RiskMode, int]
     by_code: Mapping[str, int]
     reasons: tuple[Counted, ...]
     marks: tuple[SharedMark, ...]
@@ -131,7 +131,7 @@ class _Tally:
     lifted: int = 0
     first_at: int | None = None
     last_at: int | None = None
-    by_mode: Counter[Mode] = field(default_factory=Counter)
+    by_mode: Counter[RiskMode] = field(default_factory=Counter)
     by_code: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     marks: Counter[ListingKey] = field(default_factory=Counter)
@@ -183,7 +183,7 @@ class ReviewRisk:
             lifted=tally.lifted,
             first_at=tally.first_at,
             last_at=tally.last_at,
-            by_mode={mode: tally.by_mode[mode] for mode in Mode},
+            by_mode={mode: tally.by_mode[mode] for mode in RiskMode},
             by_code=dict(tally.by_code.most_common()),
             reasons=_counted(campaign, tally.reasons),
             marks=self._shared(tally.marks, now),
@@ -265,7 +265,7 @@ def thresholds(scores: Mapping[int, int], terms: RiskTerms | None) -> tuple[Thre
     """
     if terms is None:
         return ()
-    known = (terms.challenge_at, terms.refuse_at) if terms.mode is Mode.SHADOW else (terms.refuse_at,)
+    known = (terms.challenge_at, terms.refuse_at) if terms.mode is RiskMode.SHADOW else (terms.refuse_at,)
     in_force = [at for at in known if at is not None]
     if not in_force:
         return ()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.usecases.award_prizes import AwardPrizes
 from brandday.usecases.draw_ports import DrawDisagrees, RoundMissing
 from brandday.usecases.hold_draw import HoldDraw, due_at
@@ -90,7 +90,7 @@ class RunDraws:
         seal = self._seal(live, stop_at)
         if seal is None:
             return now
-        if lottery.draw is None or lottery.mode is Mode.INSTANT:
+        if lottery.draw is None or lottery.mode is LotteryMode.INSTANT:
             return now + REST_MS
         result = self._hold(live, seal, stop_at)
         if result is None:

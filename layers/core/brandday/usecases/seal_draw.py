@@ -32,7 +32,7 @@ from brandday.domain.draw_record import (
     write_tickets,
 )
 from brandday.domain.entrant import Entrant
-from brandday.domain.lottery import Frozen, Lottery, Mode
+from brandday.domain.lottery import Frozen, Lottery, LotteryMode
 from brandday.domain.receipt import record_row, row_leaf
 from brandday.usecases.draw_ports import DrawDisagrees, Draws
 from brandday.usecases.live_campaigns import LiveCampaign
@@ -82,7 +82,7 @@ class SealDraw:
             found = root(
                 count.each(
                     self._ticket_leaves(frozen, bucket, pages, count)
-                    if lottery.mode is Mode.DRAW
+                    if lottery.mode is LotteryMode.DRAW
                     else self._record_leaves(live, bucket, count)
                 )
             )

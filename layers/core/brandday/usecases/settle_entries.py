@@ -7,10 +7,12 @@ consumer of EntryTable's stream for those who do not come back.
 from collections.abc import Callable, Iterator
 from itertools import batched
 
+from brandday.domain.effects import run
 from brandday.domain.entrant import Entrant
 from brandday.domain.entry_protocols import (
     Ask,
     Decided,
+    Effect,
     EntryProtocol,
     Load,
     Nothing,
@@ -24,7 +26,7 @@ from brandday.domain.errors import TemporarilyOverloaded
 from brandday.domain.layout import SLOTS
 from brandday.domain.lottery import AtOnce, Frozen
 from brandday.domain.pacing import PrizePace
-from brandday.domain.protocols import Read
+from brandday.domain.protocols import Read, Write
 from brandday.domain.stock import ClaimRequest, LostRace
 from brandday.usecases.live_campaigns import LiveCampaign
 from brandday.usecases.live_lotteries import LiveLotteries, LiveLottery
@@ -53,24 +55,21 @@ class Records:
 
     def drive[Outcome](self, protocol: EntryProtocol[Outcome], frozen: Frozen, name: str, asked: Asked) -> Outcome:
         """Do what a protocol of the entrant ``name`` asks for, one thing after the other; return its outcome."""
-        answer: object = None
-        while True:
-            try:
-                effect = protocol.send(answer)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
+
+        def do(effect: Effect) -> object:
             match effect:
                 case Load(consistent):
-                    answer = self._entrants.load(frozen, name, consistent=consistent)
+                    return self._entrants.load(frozen, name, consistent=consistent)
                 case Save(before, after):
-                    answer = self._entrants.save(frozen, before, after)
+                    return self._entrants.save(frozen, before, after)
                 case Ask():
-                    answer = asked(effect)
+                    return asked(effect)
                 case Read(shards, consistent):
-                    answer = self.stock.read(frozen.campaign_id, shards, consistent=consistent)
-                case _:
-                    answer = self.stock.write(frozen.campaign_id, effect.write)
+                    return self.stock.read(frozen.campaign_id, shards, consistent=consistent)
+                case Write(write):
+                    return self.stock.write(frozen.campaign_id, write)
+
+        return run(protocol, do)
 
 
 class SettleEntries:

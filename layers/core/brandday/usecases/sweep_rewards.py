@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from brandday.domain.entrant import parse_entry_id
 from brandday.domain.errors import CampaignNotFound, TemporarilyOverloaded
 from brandday.domain.fulfilment import HOUR_MS
-from brandday.domain.lottery import Mode
+from brandday.domain.lottery import LotteryMode
 from brandday.domain.protocols import take_back
 from brandday.domain.reservation_id import parse_reservation_id
 from brandday.domain.reward import (
@@ -205,7 +205,7 @@ class SweepRewards:
                 not isinstance(drive(take_back(claim, live.terms, now), self._stock, campaign_id), LostRace)
             )
         lottery = live.campaign.lottery
-        if entry and self._return_prize and lottery and lottery.mode is Mode.INSTANT:  # a draw's have reserves
+        if entry and self._return_prize and lottery and lottery.mode is LotteryMode.INSTANT:  # a draw's have reserves
             return_prize, (_, entrant, number) = self._return_prize, entry
             return lambda now: return_prize(live, entrant, number, now)
         return None

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brandday.domain.campaign import Campaign, Shopper, check_may_buy
+from brandday.domain.campaign import Shopper
 from brandday.domain.coupon import POOL
 from brandday.domain.coupon_code import CodeKeys
 from brandday.domain.coupon_record import CouponFacts
-from brandday.domain.errors import CampaignClosed, CouponsHandedOut, WrongMechanic
+from brandday.domain.errors import CouponsHandedOut, WrongMechanic
 from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.claim_units import ClaimUnits, claim_request, key_tag
 from brandday.usecases.coupon_facts import facts_of_claim
@@ -67,18 +67,7 @@ class TakeCoupon:
             raise CouponsHandedOut
         keys = self._keys()
         request = claim_request(live, shopper.id, pool, 1, key_tag(idempotency_key), now, order_id=TAKEN)
-
-        def check(campaign: Campaign, at: int) -> None:
-            check_may_buy(campaign, shopper, at)
-
-        try:
-            check(live.campaign, now)
-        except CampaignClosed:
-            claimed = self._claim.replay_when_closed(live, request)
-            if claimed is None:
-                raise
-        else:
-            claimed = self._claim.take(live, request, check, shopper, visit)
+        claimed = self._claim.take(live, request, shopper, visit)
         shard, entry = claimed.claim
         facts = facts_of_claim(keys, live.campaign, request.name, shard, entry.attempt)
         return Taken(facts, replayed=claimed.replayed)
