@@ -18,6 +18,7 @@ import pytest
 from brandday.domain import protocols as stock_protocols
 from brandday.domain.coupon_change import CouponChange, PartChange, StateChange, StockChange
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part, PartStatus, UseState
+from brandday.domain.effects import run_within
 from brandday.domain.redemption import Code, Pool, RedemptionStatus, Wanted, is_whole
 from brandday.domain.redemption_id import claim_text, use_tag
 from brandday.domain.redemption_protocols import (
@@ -156,19 +157,16 @@ class Cast:
 
 def _on_shards(protocol: stock_protocols.Protocol[Any]) -> Protocol[Any]:
     """A protocol of stock, whose writes are no transactions: one of a single change is the same."""
-    answer: object = None
-    while True:
-        try:
-            effect = protocol.send(answer)
-        except StopIteration as stop:
-            return stop.value
+
+    def do(effect: stock_protocols.Effect) -> Protocol[object]:
         if isinstance(effect, stock_protocols.Read):
-            answer = yield ReadShards(SHARED, effect.shards)
-        elif (yield Transact((StockChange(SHARED, effect.write),))):
-            answer = Written({})
-        else:
-            (image,) = yield ReadShards(SHARED, (effect.write.shard,))
-            answer = Refused(image)
+            return (yield ReadShards(SHARED, effect.shards))
+        if (yield Transact((StockChange(SHARED, effect.write),))):
+            return Written({})
+        (image,) = yield ReadShards(SHARED, (effect.write.shard,))
+        return Refused(image)
+
+    return run_within(protocol, do)
 
 
 @dataclass(frozen=True)

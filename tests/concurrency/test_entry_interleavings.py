@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from brandday.domain.effects import run_within
 from brandday.domain.entrant import (
     Entrant,
     Entry,
@@ -30,6 +31,7 @@ from brandday.domain.entrant import (
 )
 from brandday.domain.entry_protocols import (
     Ask,
+    Effect,
     Entered,
     EntryProtocol,
     Load,
@@ -535,16 +537,11 @@ def _altered(alter: Callable[[Any], Any]) -> Callable[[Actor], Actor]:
     def change(actor: Actor) -> Actor:
         def start(record: Entrant | None) -> EntryProtocol[Any] | None:
             protocol = actor.start(record)
-            return None if protocol is None else altered(protocol)
+            return None if protocol is None else run_within(protocol, do)
 
-        def altered(protocol: EntryProtocol[Any]) -> EntryProtocol[Any]:
-            answer = None
-            while True:
-                try:
-                    effect = alter(protocol.send(answer))
-                except StopIteration as end:
-                    return end.value
-                answer = effect.answer if isinstance(effect, _Instead) else (yield effect)
+        def do(asked: Effect) -> Generator[Effect, Any, object]:
+            effect = alter(asked)
+            return effect.answer if isinstance(effect, _Instead) else (yield effect)
 
         return actor._replace(start=start)
 

@@ -7,13 +7,26 @@ promise has a negative control further down, in which one safeguard is taken out
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from brandday.domain.protocols import Protocol, Read, Write, cancel, claim, confirm, expire, extend, settle, take_back
+from brandday.domain.effects import run_within
+from brandday.domain.protocols import (
+    Effect,
+    Protocol,
+    Read,
+    Write,
+    cancel,
+    claim,
+    confirm,
+    expire,
+    extend,
+    settle,
+    take_back,
+)
 from brandday.domain.shard import (
     CANCELLED,
     CONFIRMED,
@@ -618,16 +631,11 @@ class Careless(Cast):
     def _claim(
         self, shopper: str, tag: str, slot: str, quantity: int, now: int, order: str | None, first: bool
     ) -> Protocol[ClaimOutcome]:
-        protocol = super()._claim(shopper, tag, slot, quantity, now, order, first)
-        answer: object = None
-        while True:
-            try:
-                effect = protocol.send(answer)
-            except StopIteration as stop:
-                outcome: ClaimOutcome = stop.value
-                return outcome
+        def do(effect: Effect) -> Generator[Effect, Any, object]:
             skipped = isinstance(effect, Write) and effect.write.shard != HOMES[shopper] and self.skips(effect.write)
-            answer = Written({}) if skipped else (yield effect)
+            return Written({}) if skipped else (yield effect)
+
+        return run_within(super()._claim(shopper, tag, slot, quantity, now, order, first), do)
 
 
 class WithoutMarking(Careless):

@@ -8,12 +8,13 @@ nobody is refused because of what was released. Each promise has its negative co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from brandday.domain.effects import run, run_within
 from brandday.domain.protection import Counted, Limit
 from brandday.domain.protocols import Protocol, Read, Write, claim
 from brandday.domain.shard import LIVE, Entry, Refused, Shard, Written, apply, decode_record
@@ -140,24 +141,25 @@ class OnePassOneClaim:
 def alone(protocol: Protocol[Any], images: Images, terms: Terms) -> object:
     """Run a protocol to its end with nobody else around; return its outcome."""
     items = {image.number: image for image in images}
-    answer: Any = None
-    while True:
-        try:
-            effect: Any = protocol.send(answer)
-        except StopIteration as end:
-            return end.value
+
+    def do(effect: Any) -> object:
         match effect.effect if isinstance(effect, In) else effect:
             case AskTerms():
-                answer = terms
+                return terms
             case Read(numbers):
-                answer = tuple(items[number] for number in numbers)
+                return tuple(items[number] for number in numbers)
             case ReadTallies():
-                answer = {KEY: read_tally(items[SHARDS], CAMPAIGN, 1)}
+                return {KEY: read_tally(items[SHARDS], CAMPAIGN, 1)}
             case Write(write) | WriteTallied(write):
                 after = apply(items[write.shard], write)
-                answer = Refused(items[write.shard]) if after is None else Written({})
-                if after is not None:
-                    items[write.shard] = after
+                if after is None:
+                    return Refused(items[write.shard])
+                items[write.shard] = after
+                return Written({})
+            case _:
+                raise AssertionError(effect)
+
+    return run(protocol, do)
 
 
 def explored(
@@ -339,14 +341,10 @@ class Counting(Guests):
     """Tallies that count: nobody looks at what became of the claims they name."""
 
     def _claim(self, *request: Any) -> Protocol[ClaimOutcome]:
-        protocol, answer = super()._claim(*request), None
-        while True:
-            try:
-                effect: Any = protocol.send(answer)
-            except StopIteration as end:
-                outcome: ClaimOutcome = end.value
-                return outcome
-            answer = None if isinstance(effect, AskTerms) else (yield effect)
+        def do(effect: Any) -> Generator[Any, Any, object]:
+            return None if isinstance(effect, AskTerms) else (yield effect)
+
+        return run_within(super()._claim(*request), do)
 
 
 def test_a_tally_that_counts_instead_of_naming_refuses_for_what_is_released(record_property: Recorder) -> None:
@@ -361,16 +359,13 @@ class BeforeMarking(Guests):
     """Counts a hold that is due as released before it is marked: drops all lines of the past."""
 
     def _claim(self, *request: Any) -> Protocol[ClaimOutcome]:
-        protocol, answer = super()._claim(*request), None
-        while True:
-            try:
-                effect: Any = protocol.send(answer)
-            except StopIteration as end:
-                outcome: ClaimOutcome = end.value
-                return outcome
+        def do(effect: Any) -> Generator[Any, Any, object]:
             answer = yield effect
             if isinstance(effect, In) and isinstance(effect.effect, Read):
-                answer = tuple(Shard(image.number, image.version, image.free, {}) for image in answer)
+                return tuple(Shard(image.number, image.version, image.free, {}) for image in answer)
+            return answer
+
+        return run_within(super()._claim(*request), do)
 
 
 def test_without_marking_a_lapsed_hold_its_late_payment_exceeds_the_limit(record_property: Recorder) -> None:
