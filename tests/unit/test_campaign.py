@@ -94,8 +94,8 @@ def test_a_sale_that_was_ended_early_says_when() -> None:
 @pytest.mark.parametrize(
     ("eligibility", "shopper", "requirement", "accepted"),
     [
-        ({}, replace(SHOPPER, channel="store"), "channel", ("app", "web")),
-        ({}, replace(SHOPPER, channel=""), "channel", ("app", "web")),
+        ({}, SHOPPER._replace(channel="store"), "channel", ("app", "web")),
+        ({}, SHOPPER._replace(channel=""), "channel", ("app", "web")),
         ({"member_tiers": ["black"]}, SHOPPER, "member_tier", ("black",)),
         ({"regions": ["CN-BJ", "HK"]}, SHOPPER, "region", ("CN-BJ", "HK")),
         ({"new_customers_only": True}, SHOPPER, "new_customer", ("true",)),
@@ -111,7 +111,7 @@ def test_who_is_not_eligible_learns_what_would_be_accepted(
 
 def test_who_fits_every_rule_may_buy() -> None:
     rules: dict[str, object] = {"member_tiers": ["gold"], "regions": ["CN-SH"], "new_customers_only": True}
-    check_may_buy(campaign(eligibility=rules), replace(SHOPPER, new_customer=True), DURING)
+    check_may_buy(campaign(eligibility=rules), SHOPPER._replace(new_customer=True), DURING)
 
 
 def test_a_campaign_survives_being_stored() -> None:

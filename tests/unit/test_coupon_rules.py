@@ -163,10 +163,10 @@ GOLDEN = Shopper("shopper-1", "gold", "app", "CN", new_customer=True)
     ("shopper", "requirement"),
     [
         (GOLDEN, None),
-        (replace(GOLDEN, channel="nowhere"), None),
-        (replace(GOLDEN, tier="silver"), "member_tier"),
-        (replace(GOLDEN, region="DE"), "region"),
-        (replace(GOLDEN, new_customer=False), "new_customer"),
+        (GOLDEN._replace(channel="nowhere"), None),
+        (GOLDEN._replace(tier="silver"), "member_tier"),
+        (GOLDEN._replace(region="DE"), "region"),
+        (GOLDEN._replace(new_customer=False), "new_customer"),
     ],
 )
 def test_who_is_not_eligible_hears_what_would_be(shopper: Shopper, requirement: str | None) -> None:

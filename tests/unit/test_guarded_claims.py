@@ -60,7 +60,7 @@ def test_a_protected_campaign_without_a_gate_lets_nobody_in() -> None:
 def test_who_may_not_buy_and_what_memory_refuses_does_not_get_to_the_gate() -> None:
     backend = guarded(per_device(9), stock=1, per_shopper=1)
     environment = backend.warm_environment()
-    assert isinstance(environment.refused(replace(web_shopper("ann"), channel="kiosk")), NotEligible)
+    assert isinstance(environment.refused(web_shopper("ann")._replace(channel="kiosk")), NotEligible)
     assert asked(backend) == 0
 
     environment.reserve("bob", visit=PHONE)

@@ -159,7 +159,7 @@ class History(RuleBasedStateMachine):
         if claimed is None:
             return multiple()
         assert self.run_claim(request, first) == Replayed(claimed)
-        assert self.run_claim(replace(request, quantity=3 - quantity), first) == KeyReused()
+        assert self.run_claim(request._replace(quantity=3 - quantity), first) == KeyReused()
         return ClaimRef(claimed.shard, shopper, claimed.entry.attempt)
 
     @rule(target=claims, shopper=shoppers, slot=slots, wait=st.sampled_from([0, HOLD_MS]), first=st.booleans())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from brandday.domain.coupon import POOL, CouponTerms, pool_price
 from brandday.domain.errors import (
@@ -116,8 +116,7 @@ class Restock:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Shopper:
+class Shopper(NamedTuple):
     """Who asks, as the token says; an empty string is a claim that the token does not have."""
 
     id: str

@@ -165,8 +165,7 @@ class LostRace(NamedTuple):
 type ClaimOutcome = Granted | Replayed | Resumed | KeyReused | PassUsed | LimitReached | NothingFree | LostRace
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
+class ClaimRequest(NamedTuple):
     """A shopper's wish for ``quantity`` units of ``slot``.
 
     ``order_id`` is given when a late payment takes units again: then the entry is confirmed at once, and a live

@@ -10,7 +10,7 @@ It does the routing itself: a resolver that could do more costs more than all th
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from time import perf_counter_ns
 from typing import Any, Final, NamedTuple
@@ -41,6 +41,7 @@ from brandday.entrypoints.json_text import json_text
 from brandday.entrypoints.problem import pick_language, problem_headers, problem_text, spread
 from brandday.entrypoints.routes import (
     BODY_LIMIT_BYTES,
+    NOTHING,
     OPERATOR,
     PRIVATE,
     Answer,
@@ -92,14 +93,14 @@ class _Exchange:
     event: Mapping[str, Any]
     request_id: str
     began_ns: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
     route: str = ""
     campaign_id: str = ""
     reward_id: str = ""
     code: str | None = None
     replayed: bool = False
     who: str = ""
-    noted: Mapping[str, Any] = field(default_factory=dict)
+    noted: Mapping[str, Any] = NOTHING
 
 
 def build_app(

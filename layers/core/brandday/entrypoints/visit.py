@@ -1,6 +1,6 @@
 """What a request brings along for a campaign's gate to look at."""
 
-from typing import Final
+from typing import Any, Final
 
 from brandday.domain.errors import (
     BrandDayError,
@@ -43,7 +43,7 @@ NOT_LET_IN: Final[tuple[type[BrandDayError], ...]] = (
 """What keeps a shopper from taking something, before anybody looks whether there is something left."""
 
 
-def visit_of(request: Request[object]) -> Visit:
+def visit_of(request: Request[Any]) -> Visit:
     """The visit as it came: nothing of it is checked here."""
     of = request.headers.get
     return Visit(

@@ -6,7 +6,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brandday.domain.campaign import Campaign, Shopper, Sku, State, check_may_buy
@@ -159,7 +159,7 @@ class ClaimUnits:
         except AdmissionRefused as refusal:
             return self._replay_or_raise(live, request, refusal)
         visitor.check_pass(request.name, request.tag)
-        request = replace(request, passed_at=visitor.admitted.passed_at)
+        request = request._replace(passed_at=visitor.admitted.passed_at)
         within = _claim(live, request, write_first=visitor.need_not_look_first())
         protocol = visitor.claim(within, request.name, request.home, request.now, memory)
         limited = drive(protocol, self._stock, live.campaign.id, memory)
