@@ -43,7 +43,7 @@ from brandday_local.template_tables import table_shape
 CAMPAIGN: Final = "guarded-drop"
 FILE: Final = Path(__file__).parents[1] / "campaigns" / f"{CAMPAIGN}.yaml"
 ENVIRONMENTS: Final = 4
-SHOP_SECRET: Final = "brandday/shop-signals"  # noqa: S105 - its name
+SHOP_SECRET: Final = "brandday-gate/shop-signals"  # noqa: S105 - its name
 TABLES: Final = {
     "STOCK_TABLE": "StockTable",
     "CAMPAIGN_TABLE": "CampaignTable",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from brandday.connectors.webhook import WebhookOptions
 from brandday.entrypoints.routes import OPERATOR, SHOPPER, Route
 from brandday_local.template_tables import TEMPLATE
 from tests.events import http_event
@@ -151,12 +154,23 @@ def test_functions_are_told_names_of_secrets_and_never_a_secret() -> None:
         "ADDRESS_KEY_ID": "AddressKey.Arn",
     }
     names = {"ShopSignalsSecret", "EdgeSecret"}
-    assert all(API["Parameters"][name]["AllowedPattern"] == "|brandday/[A-Za-z0-9/_-]+" for name in names)
+    assert all(API["Parameters"][name]["AllowedPattern"] == "|brandday-gate/[A-Za-z0-9/_-]+" for name in names)
     assert set(_of_type("AWS::SecretsManager::Secret")) == {"MarkSecret", "PassSecret"}
     assert all("GenerateSecretString" in each for each in _of_type("AWS::SecretsManager::Secret").values())
     # a dynamic reference is how a secret's value gets into a template
     assert "{{resolve:" not in TEMPLATE.read_text(encoding="utf-8")
     assert not any("NoEcho" in each for each in API["Parameters"].values())
+
+
+def test_what_gates_trust_can_neither_be_named_by_a_campaign_nor_be_read_by_what_talks_to_partners() -> None:
+    edge = "brandday-gate/edge"
+    assert re.fullmatch(API["Parameters"]["EdgeSecret"]["AllowedPattern"], edge)
+    with pytest.raises(ValidationError):
+        WebhookOptions(url="https://partner.example/hook", secret=edge)
+    readable = set(re.findall(r":secret:([^\s\"]+)", TEMPLATE.read_text(encoding="utf-8")))
+    assert readable == {"brandday/*", "${ShopSignalsSecret}-??????", "${EdgeSecret}-??????"}
+    assert not fnmatchcase(f"{edge}-AbCdEf", "brandday/*")
+    assert fnmatchcase("brandday/partner-AbCdEf", "brandday/*")  # IAM's * goes over slashes, too
 
 
 def test_the_gateways_own_log_has_no_token_and_no_address_of_a_thing() -> None:

@@ -71,7 +71,7 @@ TABLES = {
 GUARDED = "guarded"
 """What the ids of protected campaigns begin with: one of each mechanic, and one with tickets."""
 
-SIGNS = {"ShopSignalsSecret": "brandday/shop", "EdgeSecret": "brandday/edge"}
+SIGNS = {"ShopSignalsSecret": "brandday-gate/shop", "EdgeSecret": "brandday-gate/edge"}
 """The secrets that parameters name."""
 
 SHOP_SECRET = "s" * 32
@@ -1092,8 +1092,10 @@ def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
         case "secretsmanager", _:
             name = params["SecretId"]
             of_parameter = {secret: parameter for parameter, secret in SIGNS.items()}
-            assert name.startswith("brandday/") or name in ("MarkSecret", "PassSecret")
-            return {(f"secretsmanager:{api}", of_parameter.get(name, SECRETS if "/" in name else name))}
+            assert name.startswith(("brandday/", "brandday-gate/")) or name in ("MarkSecret", "PassSecret")
+            return {
+                (f"secretsmanager:{api}", of_parameter.get(name, SECRETS if name.startswith("brandday/") else name))
+            }
         case "sesv2", _:
             return {(f"ses:{api}", SENDER)}
         case _:

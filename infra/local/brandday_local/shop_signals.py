@@ -7,7 +7,7 @@ import jwt
 
 from brandday_local.aws import Emulated
 
-SECRET = "brandday/shop-signals"  # noqa: S105 - its name
+SECRET = "brandday-gate/shop-signals"  # noqa: S105 - its name
 AUDIENCE = "brandday-signals"
 VALID_SECONDS = 300
 
