@@ -30,6 +30,7 @@ from brandday.usecases.reward_ports import Dispatch
 from brandday_local.examples import command, environment
 from brandday_local.places import ROOT
 from brandday_local.stack import LocalStack
+from tests.e2e.waiting import eventually
 from tests.local_environments import environments_of
 
 CLAIMS_PER_WRITE = 6
@@ -100,7 +101,7 @@ class Sale:
     def happen(self, pause_seconds: float, until: Callable[[], bool]) -> None:
         """Write paid claims of all these shoppers straight into the shards, a few at once and with pauses.
 
-        The last write waits for `until` (a minute at most), so that there is something to follow afterwards.
+        The last write waits for `until`, so that there is something to follow afterwards.
 
         Two thousand purchases over HTTP would take minutes and prove nothing about what happens after them. The writes
         are the product's own: the same conditions, one record per shopper.
@@ -114,7 +115,7 @@ class Sale:
         random.shuffle(batches)
         for number, (shard, names) in enumerate(batches):
             if number == len(batches) - 1:
-                _wait_for(until, 60)
+                eventually(until)
             changes = tuple(
                 RecordChange(
                     name, None, encode_entry(Entry(CONFIRMED, "0", 1, self.at, "aaaaaa", f"order-{number}-{nth}"))
@@ -124,12 +125,6 @@ class Sale:
             write = ShardWrite(shard, changes, {"0": -len(names)}, {"0": self.layout.capacity("0", shard)})
             assert isinstance(table.write(self.campaign_id, write), Written)
             time.sleep(pause_seconds)
-
-
-def _wait_for(done: Callable[[], bool], seconds: float) -> None:
-    over = time.monotonic() + seconds
-    while not done() and time.monotonic() < over:
-        time.sleep(0.5)
 
 
 def _owners(layout: Layout) -> dict[int, list[str]]:

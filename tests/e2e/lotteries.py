@@ -1,8 +1,6 @@
 """Lotteries of the end-to-end tests: how they are declared and entered, and what the stack has logged about them."""
 
 import json
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,14 +91,6 @@ def seed_of(stack: LocalStack, campaign: str) -> bytes:
     key = {"pk": {"S": f"SEED#{campaign}"}, "sk": {"S": "SEED"}}
     seed: bytes = stack.aws.tables.get_item(TableName=stack.campaign_table, Key=key)["Item"]["seed"]["B"]
     return seed
-
-
-def eventually[Found](look: Callable[[], Found | None], seconds: float = 30) -> Found:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
-    return found
 
 
 def logged(stack: LocalStack) -> str:

@@ -19,7 +19,8 @@ from brandday.domain.qr_content import QrFormat, write_content
 from brandday_local.places import ROOT
 from brandday_local.stack import LocalStack
 from tests.e2e.fulfilment_rush import brandday, misbehave
-from tests.e2e.lotteries import apply, eventually, local, logged
+from tests.e2e.lotteries import apply, local, logged
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -141,7 +142,7 @@ def test_a_coupon_is_taken_shown_and_told_to_the_partner(stack: LocalStack, api:
     assert reward["campaign_id"] == TAKEN
     path = f"/v1/rewards/{reward['id']}"
     # three functions that have never run before, one after the other, on a machine that may be busy
-    eventually(lambda: api.shopper("lin-shan", "GET", path).json()["status"] == "dispatched", seconds=90)
+    eventually(lambda: api.shopper("lin-shan", "GET", path).json()["status"] == "dispatched")
     received = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()["accepted"]
     assert [each["data"]["source"] for each in received if each["data"]["reward_id"] == reward["id"]] == [taken["id"]]
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from brandday.adapters.reward_table import decode_reward
 from brandday.domain.webhook_signature import sign
 from brandday_local.stack import PARTNER_SECRET, LocalStack
 from tests.e2e.fulfilment_rush import brandday, misbehave, moods, take_dead_letters
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -114,15 +115,6 @@ class Shopper:
         return shown
 
 
-def eventually[Found](look: Callable[[], Found | None], seconds: float = 30) -> Found:
-    """Look until something is found."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
-    return found
-
-
 def accepted(stack: LocalStack, reward_id: str) -> list[dict[str, Any]]:
     found = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()["accepted"]
     return [each for each in found if each["data"]["reward_id"] == reward_id]
@@ -174,7 +166,7 @@ def test_an_address_is_only_ever_readable_by_the_partner(stack: LocalStack, gift
     assert STREET.encode() not in item["address"]["B"]
 
     misbehave(stack)
-    eventually(lambda: accepted(stack, reward["id"]), seconds=60)
+    eventually(lambda: accepted(stack, reward["id"]))
     (delivery,) = accepted(stack, reward["id"])
     assert delivery["data"]["address"]["lines"] == [STREET]
     shopper.wait_for(reward["id"], "dispatched")

@@ -80,7 +80,6 @@ def rush(stack: LocalStack, folder: Path, campaign_id: str, size: Size, killed: 
     letters = [json.loads(body)["reward_id"] for body in take_dead_letters(stack)]
     assert set(letters) == refused
     assert len(letters) == len(refused), "a dead letter twice"
-    assert killer.has_killed_each()
     # the control: without the key some would have been delivered twice
     assert sum(each["repetitions"] for each in accepted) > 0
     brandday(stack, "audit", campaign_id)

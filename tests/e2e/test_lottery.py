@@ -13,7 +13,8 @@ import pytest
 from brandday.domain.luck import commitment
 from brandday_local.stack import LocalStack
 from tests.e2e.fulfilment_rush import brandday, misbehave
-from tests.e2e.lotteries import Shopper, apply, declaration, eventually, logged, public, seed_of
+from tests.e2e.lotteries import Shopper, apply, declaration, logged, public, seed_of
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -95,7 +96,7 @@ def test_a_pause_stops_entries_within_two_seconds(stack: LocalStack, luck: dict[
         assert shopper.enter(CAMPAIGN, "before").status_code == 201, "what was taken before can be looked up"
     finally:
         brandday(stack, "resume", CAMPAIGN)
-    eventually(lambda: shopper.enter(CAMPAIGN, "after").status_code == 201, seconds=5)
+    eventually(lambda: shopper.enter(CAMPAIGN, "after").status_code == 201)
 
 
 def test_odds_that_change_live_are_promised_first_and_named_by_every_entry(

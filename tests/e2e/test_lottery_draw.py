@@ -17,7 +17,8 @@ from brandday.domain.receipt_page import join
 from brandday_local.places import ROOT
 from brandday_local.stack import LocalStack
 from tests.e2e.fulfilment_rush import brandday, misbehave
-from tests.e2e.lotteries import Shopper, apply, declaration, eventually, local, public, seed_of
+from tests.e2e.lotteries import Shopper, apply, declaration, local, public, seed_of
+from tests.e2e.waiting import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
@@ -170,7 +171,7 @@ def check_draw(stack: LocalStack, shoppers: list[Shopper], told: list[dict[str, 
             found[shopper.name] += sum(each["status"] == "dispatched" for each in mine)
         return +found if found.total() >= CUPS else None
 
-    assert set(eventually(rewards, seconds=60).values()) == {1}
+    assert set(eventually(rewards).values()) == {1}
     accepted = httpx.get(f"{stack.receiver_url}/deliveries", timeout=30).json()["accepted"]
     delivered = [each["data"]["reward_id"] for each in accepted if each["data"]["campaign_id"] == TRIAL]
     assert len(delivered) == len(set(delivered)) == CUPS
