@@ -16,7 +16,7 @@ same second, the count is high already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ from brandday.usecases.guard_ports import Admitted, PassKeys, Seen, SignalReader
 from brandday.usecases.live_campaigns import LiveCampaign
 from brandday.usecases.open_case import OpenCase
 from brandday.usecases.ports import Clock
+from brandday.usecases.recent import Recent
 
 REMEMBER_MS = 10_000
 """How long an environment says the same to the same visit without looking again; who was exempted waits as long."""
@@ -88,10 +89,10 @@ class Admission:
         self._read_signals = read_signals
         self._find_key = pass_keys.find
         self._now = now
-        self._plans: dict[str, _Plan] = {}
-        self._refused: dict[Identity, _Refusal] = {}
-        self._scores: dict[Identity, tuple[int, int]] = {}
-        self._exempt: dict[Identity, tuple[int, bool]] = {}
+        self._plans = Recent[str, _Plan](KEEP)
+        self._refused = Recent[Identity, _Refusal](KEEP)
+        self._scores = Recent[Identity, tuple[int, int]](KEEP)
+        self._exempt = Recent[Identity, tuple[int, bool]](KEEP)
 
     # --- the port Gate ---
 
@@ -129,7 +130,7 @@ class Admission:
         until, exempt = self._exempt.get(identity, (0, False))
         if now >= until:
             exempt = _exempts(self._visits.look(signals.marks, (), now))
-            _remember(self._exempt, identity, (now + REMEMBER_MS, exempt))
+            self._exempt[identity] = (now + REMEMBER_MS, exempt)
         return exempt
 
     # --- the port Desk ---
@@ -216,7 +217,7 @@ class Admission:
         def say(now: int) -> RateLimited:
             return RateLimited(reference=reference, retry_after_ms=free - now)
 
-        _remember(self._refused, guest.identity, _Refusal(min(free, guest.now + REMEMBER_MS), say))
+        self._refused[guest.identity] = _Refusal(min(free, guest.now + REMEMBER_MS), say)
         return say(guest.now)
 
     def _assess(self, guest: _Guest, seen: Seen) -> Assessment | None:
@@ -227,7 +228,7 @@ class Admission:
         distinct = {kind: seen.activity[guest.key(kind)].distinct(guest.place(kind)) for kind in ruled}
         assessment = plan.risk.assess(Facts(signals, guest.now, plan.opened_at, distinct, seen.listed))
         if plan.enforces:
-            _remember(self._scores, guest.identity, (guest.now + REMEMBER_MS, assessment.score))
+            self._scores[guest.identity] = (guest.now + REMEMBER_MS, assessment.score)
         return assessment
 
     def _act_on(self, guest: _Guest, assessment: Assessment) -> int | None:
@@ -241,7 +242,7 @@ class Admission:
         until = guest.now + REMEMBER_MS
         if refused:
             reference = self._open_case(campaign_id, guest.signals, code, said, score=assessment.score)
-            _remember(self._refused, guest.identity, _Refusal(until, lambda _: NotAdmitted(reference=reference)))
+            self._refused[guest.identity] = _Refusal(until, lambda _: NotAdmitted(reference=reference))
             raise NotAdmitted(reference=reference)
         if guest.signals.vouched:
             return None
@@ -249,7 +250,7 @@ class Admission:
             raise ChallengeRequired(reason=MISSING)  # cannot be declared; if it were, nobody is let in by mistake
         if not guest.visit.solution:
             refusal = _Refusal(until, lambda _: ChallengeRequired(reason=MISSING), solvable=True)
-            _remember(self._refused, guest.identity, refusal)
+            self._refused[guest.identity] = refusal
         return self._solved_at(guest, plan.challenge)
 
     def _note(self, guest: _Guest, seen: Seen, chances: _Chances) -> None:
@@ -302,7 +303,7 @@ class Admission:
         plan = self._plans.get(live.campaign.id)
         if plan is None or plan.protection is not protection or plan.over_at != live.campaign.over_at():
             plan = _Plan(live, protection)
-            _remember(self._plans, live.campaign.id, plan)
+            self._plans[live.campaign.id] = plan
         return plan
 
 
@@ -419,10 +420,3 @@ def _exempts(seen: Seen) -> bool:
     if listed.get(SignalKind.SHOPPER) is Listed.ALLOW:
         return True
     return Listed.ALLOW in listed.values() and Listed.BLOCK not in listed.values()
-
-
-def _remember[Key: Hashable, Value](memory: dict[Key, Value], key: Key, value: Value) -> None:
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > KEEP:
-        del memory[next(iter(memory))]

@@ -24,6 +24,7 @@ from brandday.domain.errors import RateLimited
 from brandday.domain.signals import SignalKind, Signals
 from brandday.domain.visit import NO_VISIT, Visit
 from brandday.usecases.ports import Clock
+from brandday.usecases.recent import Recent
 
 if TYPE_CHECKING:
     from brandday.domain.coupon_rules import Candidate
@@ -127,9 +128,8 @@ class BackOff:
         self._cases = cases
         self._now = now
         self._patience = patience
-        self._remembered = remembered
-        self._blocked: dict[MissKey, int] = {}
-        self._unshared: dict[MissKey, int] = {}
+        self._blocked = Recent[MissKey, int](remembered)
+        self._unshared = Recent[MissKey, int](remembered)
 
     def is_idle(self) -> bool:
         """Return whether this environment knows of nobody who is backing off: then there is nobody to ask for."""
@@ -187,10 +187,8 @@ class BackOff:
             return False
         met = []
         for key in self._keys(guesser):
-            met.append(self._unshared.pop(key, 0) + 1)
+            met.append(self._unshared.get(key, 0) + 1)
             self._unshared[key] = met[-1]
-        while len(self._unshared) > self._remembered:
-            del self._unshared[next(iter(self._unshared))]
         return all(number <= most for number in met)
 
     def _keys(self, guesser: Guesser) -> tuple[MissKey, ...]:
@@ -203,10 +201,7 @@ class BackOff:
         """Return until when they are backing off (0: they are not), and remember it."""
         until = self._blocked_at(key, misses, now)
         if until:
-            self._blocked.pop(key, None)
             self._blocked[key] = until
-            if len(self._blocked) > self._remembered:
-                del self._blocked[next(iter(self._blocked))]
         return until
 
     def _blocked_at(self, key: MissKey, misses: Misses, now: int) -> int:

@@ -12,6 +12,7 @@ from brandday.domain.breaker import Breaker, BreakerRules, Gate, failed, gate, p
 from brandday.domain.errors import TemporarilyOverloaded
 from brandday.usecases.delivery_ports import Breakers
 from brandday.usecases.ports import Clock
+from brandday.usecases.recent import Recent
 
 REMEMBER_MS = 2000
 """How old the view of a breaker may be: that much longer a destination that has just gone down is tried."""
@@ -39,8 +40,8 @@ class CircuitBreakers:
         self._store = store
         self._now = now
         self._rules = rules or BreakerRules()
-        self._views: dict[str, tuple[int, Breaker]] = {}
-        self._went_well: set[str] = set()
+        self._views = Recent[str, tuple[int, Breaker]](KEEP)
+        self._went_well = Recent[str, bool](KEEP)
 
     def ask(self, destination: str) -> Permit | Wait:
         """Return whether something may be delivered to a destination now."""
@@ -68,8 +69,8 @@ class CircuitBreakers:
 
     def _tell(self, destination: str, permit: Permit, is_down: bool) -> None:
         breaker = self._views[destination][1] if destination in self._views else self._look(destination)
-        anew = is_down and destination in self._went_well
-        (self._went_well.discard if is_down else self._went_well.add)(destination)
+        anew = is_down and self._went_well.get(destination, False)
+        self._went_well[destination] = not is_down
         for _ in range(MAX_RACES):
             if is_down:
                 counted = breaker.cleared() if anew and breaker.is_closed else breaker
@@ -90,10 +91,5 @@ class CircuitBreakers:
         return saved
 
     def _remember(self, destination: str, breaker: Breaker) -> Breaker:
-        self._views.pop(destination, None)
         self._views[destination] = (self._now(), breaker)
-        if len(self._views) > KEEP:
-            oldest = next(iter(self._views))
-            del self._views[oldest]
-            self._went_well.discard(oldest)
         return breaker

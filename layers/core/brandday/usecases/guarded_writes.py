@@ -5,7 +5,7 @@ is what those ask for, done against the tables, and what an environment remember
 tallies were full a moment ago. Both only save calls; what decides is in the tables.
 """
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ from brandday.usecases.drive import Watcher
 from brandday.usecases.guard_ports import Admitted, Gate, Tallies
 from brandday.usecases.live_campaigns import LiveCampaign, LiveCampaigns
 from brandday.usecases.ports import Clock, Stock
+from brandday.usecases.recent import Recent
 
 KEEP = 1024
 """How many shoppers with used passes, and how many full tallies, an environment remembers."""
@@ -70,8 +71,8 @@ class Guard:
         self._now = now
         self._gate = gate
         self._tallies = tallies
-        self._used: dict[tuple[str, str], PassUsed | EntryPassUsed] = {}
-        self._full: dict[TallyKey, int] = {}
+        self._used = Recent[tuple[str, str], PassUsed | EntryPassUsed](KEEP)
+        self._full = Recent[TallyKey, int](KEEP)
 
     def let_in(self, live: LiveCampaign, shopper: Shopper, visit: Visit) -> "Visitor":
         """Return who may take something, or raise what the gate has against it."""
@@ -101,7 +102,7 @@ class Guard:
 
     def saw_used(self, campaign_id: str, name: str, met: PassUsed | EntryPassUsed) -> None:
         """Remember up to when the passes of a shopper are used."""
-        _remember(self._used, (campaign_id, name), met)
+        self._used[(campaign_id, name)] = met
 
     def is_full(self, key: TallyKey) -> bool:
         """Whether a tally was found full a moment ago."""
@@ -109,7 +110,7 @@ class Guard:
 
     def saw_full(self, key: TallyKey) -> None:
         """Remember that a tally has no room for anything, and nothing that could be dropped."""
-        _remember(self._full, key, self._now() + FULL_MS)
+        self._full[key] = self._now() + FULL_MS
 
     def keeping(self, visitor: "Visitor", name: str, now: int) -> Keeping:
         """Return what the win of a visitor has to keep."""
@@ -238,10 +239,3 @@ class _Before(Watcher):
     def before_write(self) -> None:
         """Do it."""
         self._before_write()
-
-
-def _remember[Key: Hashable, Value](memory: dict[Key, Value], key: Key, value: Value) -> None:
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > KEEP:
-        del memory[next(iter(memory))]

@@ -14,6 +14,7 @@ from brandday.domain.sight import Sight
 from brandday.domain.stock import Terms
 from brandday.domain.summary import Summary, combine, decode_subtotal
 from brandday.usecases.ports import Campaigns, Clock
+from brandday.usecases.recent import Recent
 
 REFRESH_MS = 1000
 """How old config may be when a request begins."""
@@ -65,7 +66,7 @@ class LiveCampaigns:
     def __init__(self, store: Campaigns, now: Clock) -> None:
         self._store = store
         self._now = now
-        self._known: dict[str, tuple[int, LiveCampaign | None]] = {}
+        self._known = Recent[str, tuple[int, LiveCampaign | None]](KEEP)
 
     def get(self, campaign_id: str) -> LiveCampaign:
         """Return a published campaign; CampaignNotFound also for drafts, whose existence is nobody's business."""
@@ -73,10 +74,7 @@ class LiveCampaigns:
         loaded_at, live = self._known.get(campaign_id, (None, None))
         if loaded_at is None or now - loaded_at >= REFRESH_MS:
             live = self._load(campaign_id, live, now)
-            self._known.pop(campaign_id, None)
             self._known[campaign_id] = (now, live)
-            if len(self._known) > KEEP:
-                del self._known[next(iter(self._known))]
         if live is None:
             raise CampaignNotFound
         return live

@@ -24,6 +24,7 @@ from brandday.domain.pacing import Pacing, day_of
 from brandday.domain.stock import Terms
 from brandday.usecases.live_campaigns import KEEP, LiveCampaign, LiveCampaigns
 from brandday.usecases.lottery_ports import Seeds
+from brandday.usecases.recent import Recent
 
 GIVEN_MS = 1000
 """How long a unit that was given out here counts in addition to the summary: if that knows it, so long a unit more may
@@ -132,7 +133,7 @@ class LiveLotteries:
     def __init__(self, campaigns: LiveCampaigns, seeds: Seeds) -> None:
         self.campaigns = campaigns
         self._seeds = seeds
-        self._kept: dict[str, _Kept] = {}
+        self._kept = Recent[str, _Kept](KEEP)
 
     def get(self, campaign_id: str) -> LiveLottery:
         """Return a published lottery, about as fresh as `LiveCampaigns` has it.
@@ -146,10 +147,7 @@ class LiveLotteries:
         kept = self._kept.get(campaign_id)
         if kept is None or kept.state != luck:
             kept = self._make(live, lottery, luck, kept)
-            self._kept.pop(campaign_id, None)
             self._kept[campaign_id] = kept
-            if len(self._kept) > KEEP:
-                del self._kept[next(iter(self._kept))]
         return LiveLottery(live, *kept)
 
     def _make(self, live: LiveCampaign, lottery: Lottery, luck: LotteryState, before: _Kept | None) -> _Kept:

@@ -6,6 +6,7 @@ from brandday.domain.risk import RiskMode
 from brandday.domain.signals import SignalKind, Signals
 from brandday.usecases.guard_ports import Cases, MarkKeys
 from brandday.usecases.ports import Clock
+from brandday.usecases.recent import Recent
 
 KEEP_MS = 90 * 24 * 60 * 60 * 1000
 """How long a case can be looked at."""
@@ -23,7 +24,7 @@ class OpenCase:
         self._cases = cases
         self._mark_keys = mark_keys
         self._now = now
-        self._saved: dict[str, tuple[int, RiskMode]] = {}
+        self._saved = Recent[str, tuple[int, RiskMode]](KEEP)
 
     def reference(self, campaign_id: str, signals: Signals) -> str:
         """Return the reference of the shopper's case, whether there is one or not."""
@@ -54,8 +55,5 @@ class OpenCase:
             self._cases.save(case)
         except TemporarilyOverloaded:
             return reference
-        self._saved.pop(reference, None)
         self._saved[reference] = (now, mode)
-        if len(self._saved) > KEEP:
-            del self._saved[next(iter(self._saved))]
         return reference
