@@ -42,7 +42,7 @@ soak: $(INSTALLED) ## the tests that take minutes
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m pytest $(DEALT) -m soak $(ARGS)
 
-bench: $(INSTALLED) ## what is claimed about speed and cost, next to the usual designs (about 20 minutes)
+bench: $(INSTALLED) ## what is claimed about speed and cost, next to the usual designs (about half an hour)
 	@$(BIN)/python -m brandday_local.dynamodb_local
 	@$(BIN)/python -m benchmarks
 

@@ -1,7 +1,7 @@
 """Measure every claim, one after the other: `make bench`, or `python -m benchmarks`.
 
-What takes long with two cores is first. A claim that does not hold does not keep the others from being measured; it is
-named at the end, and the exit code says so.
+What takes long with two cores is first. A claim that does not hold, or a benchmark that cannot run, does not keep the
+others from being measured; it is named at the end, and the exit code says so.
 """
 
 import sys
@@ -9,7 +9,7 @@ import time
 from importlib import import_module
 
 from benchmarks import results
-from benchmarks.results import wide_console
+from benchmarks.results import Claim, wide_console
 
 MODULES = (
     "cost",
@@ -34,6 +34,7 @@ def main() -> None:
     console = wide_console()
     sys.argv = sys.argv[:1]
     broken: dict[str, str] = {}
+    claims: list[Claim] = []
     for name in MODULES:
         began = time.monotonic()
         console.rule(f"[bold]{name}")
@@ -41,9 +42,13 @@ def main() -> None:
             import_module(f"benchmarks.{name}").main()
         except AssertionError as claim:
             broken[name] = str(claim)
+        except Exception as trouble:
+            console.print_exception()
+            broken[name] = f"{type(trouble).__name__}: {trouble}"
+            continue
         console.print(f"{name}: {time.monotonic() - began:.0f} s", style="dim")
+        claims += results.claims_of(name)
     console.rule("[bold]all claims")
-    claims = [claim for name in MODULES for claim in results.claims_of(name)]
     console.print(results.table_of(claims))
     for name, why in broken.items():
         console.print(f"[red]{name}: {why}")

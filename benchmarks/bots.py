@@ -9,7 +9,6 @@ call. It is the rehearsal that `brandday rehearse guarded-drop --bots` plays on 
 
 import argparse
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -20,12 +19,11 @@ from typing import Any, Final
 
 import boto3
 import jwt
-from moto import mock_aws
 from rich.table import Table
 from ruamel.yaml import YAML
 
 from benchmarks import results
-from benchmarks.engine import client_of
+from benchmarks.deployed import TABLES, deployed
 from benchmarks.meter import Meter, Usage
 from benchmarks.results import Claim, table_of, wide_console
 from brandday.adapters.shop_signals import AUDIENCE
@@ -36,22 +34,12 @@ from brandday_cli.abuse_rehearsal import BotScript, Comparison, rehearse_with_bo
 from brandday_cli.audit import open_tables, run_audit
 from brandday_cli.rehearsal import Stage
 from brandday_cli.target import Target
-from brandday_local.dynamodb_local import DynamoDbLocal
 from brandday_local.ports import LOOPBACK
-from brandday_local.template_tables import table_shape
 
 CAMPAIGN: Final = "guarded-drop"
 FILE: Final = Path(__file__).parents[1] / "campaigns" / f"{CAMPAIGN}.yaml"
 ENVIRONMENTS: Final = 4
 SHOP_SECRET: Final = "brandday-gate/shop-signals"  # noqa: S105 - its name
-TABLES: Final = {
-    "STOCK_TABLE": "StockTable",
-    "CAMPAIGN_TABLE": "CampaignTable",
-    "REWARD_TABLE": "RewardTable",
-    "ENTRY_TABLE": "EntryTable",
-    "COUPON_TABLE": "CouponTable",
-    "GUARD_TABLE": "GuardTable",
-}
 UNUSED: Final = (
     "ADDRESS_KEY_ID",
     "HOLD_DEAD_LETTER_QUEUE_URL",
@@ -176,9 +164,8 @@ def measure(visitors: int, on_stage: Callable[[str, int], None]) -> tuple[Compar
     whether they were refused.
     """
     number = [0]
-    with _engine(lambda: str(number[0])) as meter:
-        key = "a secret of the shop that is long enough"
-        boto3.client("secretsmanager").create_secret(Name=SHOP_SECRET, SecretString=key)
+    key = "a secret of the shop that is long enough"
+    with _engine(lambda: str(number[0]), key) as meter:
         backend = Backend(key, random.Random(1), number)
         tables = open_tables(Target("http://127.0.0.1"), guard_table=TABLES["GUARD_TABLE"])
         stage = Stage("http://127.0.0.1", backend, _nobody_mints, lambda played_id: run_audit(tables, played_id))
@@ -202,32 +189,13 @@ def measure(visitors: int, on_stage: Callable[[str, int], None]) -> tuple[Compar
 
 
 @contextmanager
-def _engine(account: Callable[[], str]) -> Iterator[Meter]:
-    """Run DynamoDB Local, and moto for secrets alone; the environment's variables are as in Lambda."""
-    with DynamoDbLocal() as engine, mock_aws(config={"core": {"passthrough": {"services": ["dynamodb"]}}}):
-        unmetered = client_of(engine.endpoint_url)
-        for table in TABLES.values():
-            unmetered.create_table(TableName=table, **table_shape(table))
-        before, session = dict(os.environ), boto3.DEFAULT_SESSION
-        os.environ |= {
-            **TABLES,
-            **dict.fromkeys(UNUSED, "unused"),
-            "AWS_ENDPOINT_URL_DYNAMODB": engine.endpoint_url,
-            "SHOP_SIGNALS_SECRET": SHOP_SECRET,
-            "MARK_SECRET": "MarkSecret",
-            "PASS_SECRET": "PassSecret",
-        }
-        boto3.DEFAULT_SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
-        for name in ("MarkSecret", "PassSecret"):
-            boto3.client("secretsmanager").create_secret(Name=name, SecretString=name * 5)
+def _engine(account: Callable[[], str], shop_key: str) -> Iterator[Meter]:
+    settings = {**dict.fromkeys(UNUSED, "unused"), "SHOP_SIGNALS_SECRET": SHOP_SECRET}
+    with deployed(settings, {SHOP_SECRET: shop_key}) as unmetered:
         meter = Meter(account, unmetered)
+        assert boto3.DEFAULT_SESSION is not None
         meter.attach_to(boto3.DEFAULT_SESSION.events)
-        try:
-            yield meter
-        finally:
-            boto3.DEFAULT_SESSION = session
-            os.environ.clear()
-            os.environ |= before
+        yield meter
 
 
 def _nobody_mints() -> Any:

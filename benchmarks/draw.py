@@ -10,21 +10,18 @@ and taken off. The exponent is the slope of time over entrants on a scale of pow
 
 import argparse
 import hashlib
-import math
-import multiprocessing
-import resource
 import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from statistics import linear_regression
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
 from benchmarks import results
+from benchmarks.alone import alone, exponent, peak_mb
 from benchmarks.results import Claim, wide_console
 from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Campaign, Status
@@ -189,7 +186,7 @@ class NoBeacon:
         raise NotImplementedError
 
 
-def hold(entrants: int, winners: int, reserves: int) -> Took:
+def hold(entrants: int, winners: int = WINNERS, reserves: int = RESERVES) -> Took:
     """Seal and draw once, in this process."""
     of = campaign(winners, reserves)
     stored, records = Stored(of), Entrants(entrants)
@@ -202,35 +199,19 @@ def hold(entrants: int, winners: int, reserves: int) -> Took:
     with tempfile.TemporaryDirectory() as folder:
         parts, now = Parts(Path(folder) / "parts"), of.ends_at + SEAL_AFTER_MS
         live = LiveCampaigns(stored, lambda: now).get(of.id)
-        start, began = _memory_mb(), time.process_time()
+        start, began = peak_mb(), time.process_time()
         seal = SealDraw(records, parts, lambda _, record: record, lambda: now)(live, now + 1)
-        sealing, seal_mb = time.process_time() - began - making, _memory_mb() - start
+        sealing, seal_mb = time.process_time() - began - making, peak_mb() - start
         assert seal is not None
         assert of.lottery is not None
         assert of.lottery.draw is not None
         now, began = of.lottery.draw.at, time.process_time()
         result = HoldDraw(parts, stored, NoBeacon(), lambda: now)(live, seal, now + 1)
-        drawing, draw_mb = time.process_time() - began, _memory_mb() - start
+        drawing, draw_mb = time.process_time() - began, peak_mb() - start
         assert result is not None
         return Took(
             making, max(sealing, 1e-6), drawing, seal_mb, draw_mb, parts.megabytes(), f"{seal.root} {result.hash}"
         )
-
-
-def in_a_process_of_its_own(entrants: int, winners: int = WINNERS, reserves: int = RESERVES) -> Took:
-    """Do so where nothing else has taken memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(hold, (entrants, winners, reserves))
-
-
-def exponent(times: Mapping[int, float]) -> float:
-    """Return the slope of time over entrants, both as powers of ten."""
-    sizes = sorted(times)
-    return linear_regression([math.log10(size) for size in sizes], [math.log10(times[size]) for size in sizes]).slope
-
-
-def _memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _shown(took: Took) -> dict[str, Any]:
@@ -252,9 +233,9 @@ def main() -> None:
     table = Table(title=f"A draw of {WINNERS} winners and {RESERVES:,} reserves", title_justify="left")
     for column in ("entrants", "seconds to seal", "to draw", "peak MB, seal", "draw", "MB stored"):
         table.add_column(column, justify="right")
-    took = {size: in_a_process_of_its_own(size) for size in sizes}
-    assert in_a_process_of_its_own(sizes[0]).outcome == took[sizes[0]].outcome, "done again, it is another draw"
-    most = in_a_process_of_its_own(sizes[-1] // 5, MAX_PLACES - RESERVES)
+    took = {size: alone(hold, size) for size in sizes}
+    assert alone(hold, sizes[0]).outcome == took[sizes[0]].outcome, "done again, it is another draw"
+    most = alone(hold, sizes[-1] // 5, MAX_PLACES - RESERVES)
     for size, each in took.items():
         assert each.draw_mb < MEMORY_BOUND_MB, f"{size} entrants took {each.draw_mb:.1f} MB"
         table.add_row(f"{size:,}", *(f"{value:.3f}" for value in _shown(each).values()))

@@ -12,18 +12,16 @@ Each row says which. A new operation is one more line in JOBS.
 import argparse
 import base64
 import json
-import math
-import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from statistics import linear_regression, median
+from statistics import median
 from typing import Any, NamedTuple, cast
 
 from rich.table import Table
 
 from benchmarks import draw, results
+from benchmarks.alone import alone, exponent, peak_mb
 from benchmarks.engine import client_of
 from benchmarks.ours import CAMPAIGN, SKU, Shards
 from benchmarks.results import Claim, wide_console
@@ -83,13 +81,13 @@ def publish(units: int) -> tuple[Took]:
     with DynamoDbLocal() as engine:
         client = client_of(engine.endpoint_url)
         Shards("first").create(client, units, NOW_MS)
-        start = _memory_mb()
+        start = peak_mb()
         for number in range(9):
             pattern = Shards(f"{number}")
             began = time.perf_counter()
             pattern.create(client, units, NOW_MS)
             took.append(time.perf_counter() - began)
-    return (Took(median(took), _memory_mb() - start),)
+    return (Took(median(took), peak_mb() - start),)
 
 
 def audit(units: int) -> tuple[Took]:
@@ -98,19 +96,19 @@ def audit(units: int) -> tuple[Took]:
     began = time.process_time()
     for _ in tables.read_shards(CAMPAIGN, range(tables.shards)):
         pass
-    making, start = time.process_time() - began, _memory_mb()
+    making, start = time.process_time() - began, peak_mb()
     began = time.process_time()
     findings = audit_campaign(tables, CAMPAIGN, now_ms=lambda: NOW_MS)
     seconds = time.process_time() - began - making
     assert findings.ok, findings.violations[:3]
     (pool,) = findings.pools
     assert pool.free + pool.held + pool.sold == units
-    return (Took(max(seconds, 1e-6), _memory_mb() - start),)
+    return (Took(max(seconds, 1e-6), peak_mb() - start),)
 
 
 def hold(entrants: int) -> tuple[Took, Took]:
     """Seal a list of so many entrants and draw from it, as `benchmarks.draw` does; each ticket is checked."""
-    took = draw.hold(entrants, draw.WINNERS, draw.RESERVES)
+    took = draw.hold(entrants)
     return Took(took.seal, took.seal_mb), Took(took.draw, took.draw_mb)
 
 
@@ -126,12 +124,12 @@ def generate(coupons: int) -> tuple[Took]:
         now=lambda: NOW_MS,
         random_bytes=bytes,
     )
-    start, began = _memory_mb(), time.process_time()
+    start, began = peak_mb(), time.process_time()
     for number in range(0, coupons, BATCH):
         manage.make(CAMPAIGN, CouponsToBe.JOB, number)
     seconds = time.process_time() - began
     assert tables.written == coupons
-    return (Took(seconds, _memory_mb() - start),)
+    return (Took(seconds, peak_mb() - start),)
 
 
 IN_MEMORY = "processor time over ports in memory"
@@ -268,18 +266,6 @@ def _claim(serial: int) -> Entry:
     return Entry(CONFIRMED if is_paid else HELD, "0", 1, NOW_MS + serial, "tagtag", "order" if is_paid else None)
 
 
-def in_a_process_of_its_own(job: Job, size: int) -> tuple[Took, ...]:
-    """Measure where nothing else has taken memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(job.measure, (size,))
-
-
-def exponent(seconds: Mapping[int, float]) -> float:
-    """Return the slope of time over size, both as powers of ten."""
-    sizes = sorted(seconds)
-    return linear_regression([math.log10(size) for size in sizes], [math.log10(seconds[size]) for size in sizes]).slope
-
-
 def main() -> None:
     """Measure every job at every size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -299,8 +285,7 @@ def main() -> None:
         if options.only not in " ".join(job.names):
             continue
         measured = {
-            size: [in_a_process_of_its_own(job, size) for _ in range(job.runs if size <= SEVERAL_RUNS else 1)]
-            for size in sizes
+            size: [alone(job.measure, size) for _ in range(job.runs if size <= SEVERAL_RUNS else 1)] for size in sizes
         }
         for at, name in enumerate(job.names):
             took = {size: [run[at] for run in runs] for size, runs in measured.items()}
@@ -333,10 +318,6 @@ def main() -> None:
     if not options.only:
         results.save("growth", section, claims)
     results.stand_by(claims)
-
-
-def _memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

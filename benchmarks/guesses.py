@@ -2,7 +2,7 @@
 
     python -m benchmarks.guesses [--rounds 500]
 
-A shopper asks `POST /v1/validations` about codes that pass the check characters: half of them are coupons of somebody
+Shoppers ask `POST /v1/validations` about codes that pass the check characters: half of them are coupons of somebody
 else, half were never made. Both are `coupon_not_found`, through the handler that Lambda runs, over DynamoDB Local. In
 each round both kinds are asked once, in random order, and once more over a variant that returns as soon as it has found
 that the coupon is somebody else's: the control, which this harness has to tell apart.
@@ -21,15 +21,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import count, cycle
 from statistics import NormalDist, median, quantiles
 from typing import TYPE_CHECKING, Any, Never, override
 
 from rich.table import Table
 
 from benchmarks import results
-from benchmarks.cpu import EVENT, Context, Handler, environment, lines_to_nowhere
-from benchmarks.engine import client_of
+from benchmarks.cpu import EVENT, Context, Handler, lines_to_nowhere
+from benchmarks.deployed import TABLES, deployed
 from benchmarks.ours import CAMPAIGN, publish
 from benchmarks.results import Claim, wide_console
 from brandday.adapters.campaign_table import CampaignTable
@@ -49,8 +49,6 @@ from brandday.usecases.live_campaigns import LiveCampaigns
 from brandday.usecases.live_codes import LiveCodes
 from brandday.usecases.manage_rewards import Owners
 from brandday.usecases.validate_codes import ValidateCodes
-from brandday_local.dynamodb_local import DynamoDbLocal
-from brandday_local.template_tables import table_shape
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,7 +62,6 @@ BIAS_AT_MOST = 0.15
 CONTROL_MISSES = 0.5 - BIAS_AT_MOST
 """The share of pairs in which the control is misjudged, at most: it has to fail what we claim."""
 
-TABLES = {"STOCK_TABLE": "StockTable", "CAMPAIGN_TABLE": "CampaignTable", "COUPON_TABLE": "CouponTable"}
 _HOUR_MS = 3_600_000
 _ROUTE = "/v1/validations"
 
@@ -118,8 +115,7 @@ class EarlyReturn(LiveCodes):
 
 def measure(rounds: int) -> dict[str, Lots]:
     """Return the times of the product and of the control."""
-    with DynamoDbLocal() as engine, environment(engine.endpoint_url, **TABLES), lines_to_nowhere():
-        client = client_of(engine.endpoint_url)
+    with deployed({}, {}) as client, lines_to_nowhere():
         found, not_found = _codes(client)
         product, control = Lots([], []), Lots([], [])
         asked = [
@@ -127,20 +123,17 @@ def measure(rounds: int) -> dict[str, Lots]:
             for handler, lots in ((coupon_functions.coupons(), product), (_control(client), control))
             for codes, times in ((cycle(found), lots.found), (cycle(not_found), lots.not_found))
         ]
-        draws = random.Random(1)
+        draws, guesser = random.Random(1), count()
         for number in range(WARM + rounds):
             for handler, codes, times in draws.sample(asked, len(asked)):
-                took = _ask(handler, next(codes))
+                took = _ask(handler, next(codes), next(guesser))
                 if number >= WARM:
                     times.append(took)
-        client.close()
     return {"ours": product, "an early return (control)": control}
 
 
 def _codes(client: "DynamoDBClient") -> tuple[list[str], list[str]]:
     """Publish a campaign whose coupons shoppers take; return codes of somebody's coupons, and codes of none."""
-    for table in TABLES.values():
-        client.create_table(TableName=table, **table_shape(table))
     publish(client, TABLES["STOCK_TABLE"], TABLES["CAMPAIGN_TABLE"], _campaign(now_ms()), now_ms())
     stored = CampaignTable(client, TABLES["CAMPAIGN_TABLE"])
     secret, (campaign, _) = stored.code_secret(), stored.load(CAMPAIGN, consistent=True)
@@ -197,13 +190,17 @@ def _control(client: "DynamoDBClient") -> Handler:
 _TEMPLATE = json.loads(EVENT.read_text())
 
 
-def _ask(handler: Handler, code: str) -> float:
-    """Return the milliseconds of one answer, which has to be that there is no such coupon."""
+def _ask(handler: Handler, code: str, guesser: int) -> float:
+    """Return the milliseconds of one answer, which has to be that there is no such coupon.
+
+    Each guesser has an account and a network of their own: the same one would be slowed down after a few.
+    """
     event: dict[str, Any] = deepcopy(_TEMPLATE)
     event["routeKey"] = event["requestContext"]["routeKey"] = f"POST {_ROUTE}"
     event["rawPath"] = event["requestContext"]["http"]["path"] = _ROUTE
     event["pathParameters"] = {}
-    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": "guesser", "channel": "app"}
+    event["requestContext"]["authorizer"]["jwt"]["claims"] |= {"sub": f"guesser-{guesser}", "channel": "app"}
+    event["requestContext"]["http"]["sourceIp"] = f"10.{guesser >> 8 & 255}.{guesser & 255}.1"
     price = {"amount": 9950, "currency": "CNY"}
     order = {"currency": "CNY", "lines": [{"sku": "HERO", "quantity": 2, "unit_price": price}], "channel": "app"}
     event["body"] = json.dumps({"codes": [code], "order": order})

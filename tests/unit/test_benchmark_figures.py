@@ -1,5 +1,7 @@
 """The benchmarks' own arithmetic: claims that do not hold stop the run, and made-up tables are sound ones."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 
 import benchmarks
 from benchmarks.__main__ import MODULES
-from benchmarks.growth import NOW_MS, SoldOut, exponent
+from benchmarks.alone import exponent
+from benchmarks.growth import NOW_MS, SoldOut
 from benchmarks.guesses import Lots
 from benchmarks.meter import Usage
 from benchmarks.ours import CAMPAIGN
@@ -79,3 +82,21 @@ def test_two_lots_of_times_are_compared_pair_by_pair_and_ties_count_half() -> No
     apart = Lots([number / 10 for number in range(50)], [5 + number / 10 for number in range(50)])
     assert apart.share == 0
     assert apart.chance < 1e-15
+
+
+_CHILD = "from benchmarks.alone import peak_mb; print(peak_mb())"
+_CONTROL = "from resource import RUSAGE_SELF, getrusage; print(getrusage(RUSAGE_SELF).ru_maxrss / 1024)"
+_PARENT = f"""
+import subprocess, sys
+mine = bytearray(b"x") * 300_000_000
+for child in ({_CHILD!r}, {_CONTROL!r}):
+    subprocess.run([sys.executable, "-c", child], check=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere getrusage is asked, which starts anew with a program")
+def test_memory_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
+    """The control is what getrusage says: with it every operation of a large process's child took 0 MB."""
+    done = subprocess.run([sys.executable, "-c", _PARENT], capture_output=True, text=True, check=True)
+    ours, control = map(float, done.stdout.split())
+    assert ours < 100 < 250 < control
