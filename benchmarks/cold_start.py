@@ -31,8 +31,8 @@ FUNCTIONS = REPOSITORY / "functions"
 CORE = REPOSITORY / "layers" / "core"
 AIM = 1.25
 AT_MOST = 1.3
-"""What is claimed. The median of fifteen pairs moves by a twentieth on a machine that others use as well; who misses the
-aim is printed and saved."""
+"""What is claimed. The median of fifteen pairs moves by a twentieth on a machine that others use as well; who misses
+the aim is printed and saved."""
 
 _TIMED = """
 import time

@@ -1,5 +1,5 @@
-"""Every benchmark still runs, at a size that says nothing: what `make bench` claims is measured by no test, and it takes
-half an hour, so that a change that breaks one would be noticed late.
+"""Every benchmark still runs, at a size that says nothing: what `make bench` claims is measured by no test, and it
+takes half an hour, so that a change that breaks one would be noticed late.
 
 Left out are `cost`, `oversold` and `refusals`, whose parts are in `test_benchmark_patterns.py`, and `redis_claims`,
 which needs a Redis server.
