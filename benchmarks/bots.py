@@ -23,6 +23,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from benchmarks import results
+from benchmarks.cpu import lines_to_nowhere
 from benchmarks.deployed import TABLES, deployed
 from benchmarks.meter import Meter, Usage
 from benchmarks.results import Claim, table_of, wide_console
@@ -165,7 +166,7 @@ def measure(visitors: int, on_stage: Callable[[str, int], None]) -> tuple[Compar
     """
     number = [0]
     key = "a secret of the shop that is long enough"
-    with _engine(lambda: str(number[0]), key) as meter:
+    with _engine(lambda: str(number[0]), key) as meter, lines_to_nowhere():
         backend = Backend(key, random.Random(1), number)
         tables = open_tables(Target("http://127.0.0.1"), guard_table=TABLES["GUARD_TABLE"])
         stage = Stage("http://127.0.0.1", backend, _nobody_mints, lambda played_id: run_audit(tables, played_id))

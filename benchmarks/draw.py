@@ -5,7 +5,7 @@
 The real use cases, over synthetic records of one to three tickets each, which come bucket by bucket as EntryTable is
 read, and over a store of parts on disk; network and database are not in it. Every size has a process of its own and one
 run: memory is what the operating system gave it beyond what it had when it began. Making the records is measured apart
-and taken off. The exponent is the slope of time over entrants on a scale of powers of ten: 1 is linear.
+and taken off. How the time grows with the entrants is one of the rows of `benchmarks.growth`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from benchmarks import results
-from benchmarks.alone import alone, exponent, peak_mb
+from benchmarks.alone import alone, peak_mb
 from benchmarks.results import Claim, wide_console
 from brandday.config.mechanics import parse_campaign
 from brandday.domain.campaign import Campaign, Status
@@ -39,9 +39,6 @@ SEED = hashlib.sha256(b"benchmark").digest()
 SALT = bytes(16)
 WINNERS, RESERVES = 100, 1000
 BUCKETS = sorted("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-STEEPEST = 1.1
-"""Linear, but for what a measurement is off."""
-
 MEMORY_BOUND_MB = 32
 """At any size: the places of the ranking, one bucket and one page of a million entrants take less."""
 
@@ -246,19 +243,12 @@ def main() -> None:
         "reserves": RESERVES,
         "sizes": {str(size): _shown(each) for size, each in took.items()},
         "most_places": {"entrants": sizes[-1] // 5, "places": MAX_PLACES, **_shown(most)},
-        "seal_exponent": round(exponent({size: each.seal for size, each in took.items()}), 3),
-        "draw_exponent": round(exponent({size: each.draw for size, each in took.items()}), 3),
     }
     wide_console().print(table)
-    wide_console().print(
-        f"time grows with the power {section['seal_exponent']} (seal), {section['draw_exponent']} (draw)"
-    )
     biggest = max(each.draw_mb for each in took.values())
     of_itself = "the same draw of fewer entrants"
     claims = [
         Claim("MB that a draw takes at most, whatever the entrants", round(biggest, 2), MEMORY_BOUND_MB, of_itself),
-        Claim("power with which the time of a seal grows", section["seal_exponent"], STEEPEST, of_itself),
-        Claim("power with which the time of a draw grows", section["draw_exponent"], STEEPEST, of_itself),
     ]
     results.save("draw", section, claims)
     results.stand_by(claims)

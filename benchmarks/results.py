@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -31,9 +32,12 @@ class Claim:
 
 
 def wide_console() -> Console:
-    """Return a console that is wide enough for the tables, also when the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=180)
+    """Return a console that is wide enough for the tables, also when the output goes to a file.
+
+    It goes on writing there while the lines of functions go to nowhere.
+    """
+    console = Console(file=sys.stdout)
+    return console if console.is_terminal else Console(file=sys.stdout, width=180)
 
 
 def save(name: str, section: dict[str, Any], claims: Sequence[Claim] = ()) -> None:
