@@ -5,8 +5,8 @@
 Measured in processes of their own, in turns, as processor time from after the interpreter's start: once the function's
 `app.py` as Lambda imports it, once only the libraries that it cannot do without: boto3 with the clients that it makes,
 pydantic and the part of Powertools where it uses them; each of a pair is the best of three starts. Both find compiled
-files, in a folder of this run; Lambda's layers do not have them by themselves. Then everything is built with `sam build`
-and zipped, for the sizes.
+files, in a folder of this run; Lambda's layers do not have them by themselves. Then everything is built with
+`sam build` and zipped, for the sizes.
 """
 
 import argparse
