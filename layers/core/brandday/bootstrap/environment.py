@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from brandday.adapters import aws
@@ -138,10 +138,10 @@ class TablesWithRewards(Tables):
 
 
 class Later:
-    """Stands in for something until it is first used, and has it made then."""
+    """Stands in for something until it is first used, and has it made then, once."""
 
     def __init__(self, make: Callable[[], object]) -> None:
-        self._make = make
+        self._make = cache(make)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._make(), name)
