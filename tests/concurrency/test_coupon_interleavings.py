@@ -16,24 +16,22 @@ from typing import Any
 import pytest
 
 from brandday.domain import protocols as stock_protocols
-from brandday.domain.coupon_change import CouponChange, PartChange, StateChange, StockChange
+from brandday.domain.coupon_change import CouponChange, PartChange, StateChange
 from brandday.domain.coupon_record import CouponFacts, CouponState, Part, PartStatus, UseState
-from brandday.domain.effects import run_within
 from brandday.domain.redemption import Code, Pool, RedemptionStatus, Wanted, is_whole
 from brandday.domain.redemption_id import claim_text, use_tag
 from brandday.domain.redemption_protocols import (
     Done,
     Lapsed,
     Protocol,
-    ReadShards,
     RedeemRequest,
-    Transact,
     confirm,
+    on_stock,
     redeem,
     release,
     roll_back,
 )
-from brandday.domain.shard import CONFIRMED, Refused, Shard, Written
+from brandday.domain.shard import CONFIRMED, Shard
 from brandday.domain.stock import ClaimRef, Terms
 from tests.concurrency.coupon_explorer import (
     Actor,
@@ -151,22 +149,8 @@ class Cast:
     def sweeps(self, shard: int) -> Actor:
         """Gives back the uses that nobody has confirmed in time, as the existing machinery of stock does."""
         return Actor(
-            f"sweeper {shard}", "", {0: lambda: _on_shards(stock_protocols.expire(shard, self.terms, LATE))}, 2
+            f"sweeper {shard}", "", {0: lambda: on_stock(SHARED, stock_protocols.expire(shard, self.terms, LATE))}, 2
         )
-
-
-def _on_shards(protocol: stock_protocols.Protocol[Any]) -> Protocol[Any]:
-    """A protocol of stock, whose writes are no transactions: one of a single change is the same."""
-
-    def do(effect: stock_protocols.Effect) -> Protocol[object]:
-        if isinstance(effect, stock_protocols.Read):
-            return (yield ReadShards(SHARED, effect.shards))
-        if (yield Transact((StockChange(SHARED, effect.write),))):
-            return Written({})
-        (image,) = yield ReadShards(SHARED, (effect.write.shard,))
-        return Refused(image)
-
-    return run_within(protocol, do)
 
 
 @dataclass(frozen=True)

@@ -420,7 +420,7 @@ def _claim_use(wanted: Wanted, code: Code, pool: Pool) -> Protocol[_Got | NotUsa
     request = pool.request(wanted.redemption, wanted.status, wanted.now)
     (home,) = yield ReadShards(code.campaign_id, (pool.home,))
     record = decode_record(home.records.get(pool.name))
-    claims = yield from _on_stock(
+    claims = yield from on_stock(
         code.campaign_id, protocols.find_claims(pool.name, record, pool.home, pool.terms, wanted.now)
     )
     if any(is_use_of(claim.entry, wanted.redemption) and not _is_lapsed(claim, pool, wanted) for claim in claims):
@@ -435,7 +435,7 @@ def _claim_use(wanted: Wanted, code: Code, pool: Pool) -> Protocol[_Got | NotUsa
         ref = ClaimRef(home.number, pool.name, added.attempt)
         return _Got((StockChange(code.campaign_id, write),), is_new=True, claim=ref)
     candidates = pool.elsewhere(request)
-    away = yield from _on_stock(
+    away = yield from on_stock(
         code.campaign_id, protocols.look_elsewhere(request, candidates, added.attempt, pool.terms)
     )
     if away is None:
@@ -512,7 +512,7 @@ def _read_coupons(ids: Sequence[str | None]) -> Protocol[Mapping[str, StoredCoup
     return coupons
 
 
-def _on_stock[Outcome](campaign_id: str, protocol: protocols.Protocol[Outcome]) -> Protocol[Outcome]:
+def on_stock[Outcome](campaign_id: str, protocol: protocols.Protocol[Outcome]) -> Protocol[Outcome]:
     """Run a protocol of stock on the shards of a campaign; its writes only mark what has lapsed."""
 
     def do(effect: protocols.Effect) -> Protocol[object]:

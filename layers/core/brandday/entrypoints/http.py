@@ -26,7 +26,7 @@ from brandday.domain.errors import (
 )
 from brandday.domain.times import to_rfc3339
 from brandday.entrypoints.access_log import WriteLine, line_writer, unexpected
-from brandday.entrypoints.client_address import EDGE_SECRET_HEADER, EdgeSecrets, client_address
+from brandday.entrypoints.client_address import EdgeSecrets, client_address
 from brandday.entrypoints.http_input import (
     check_ids,
     check_query,
@@ -141,15 +141,11 @@ def build_app(
             headers=current.headers,
             claims=claims,
             subject=claims.get("sub", ""),
-            address=address_of(current),
+            address=client_address(
+                current.event["requestContext"]["http"].get("sourceIp", ""), current.headers, edge_secrets
+            ),
         )
         return succeed(current, route, route.handler(use_cases, request))
-
-    def address_of(current: _Exchange) -> str:
-        connection: str = current.event["requestContext"]["http"].get("sourceIp", "")
-        if edge_secrets is None or EDGE_SECRET_HEADER not in current.headers:
-            return connection
-        return client_address(connection, current.headers, edge_secrets)
 
     def find(event: Mapping[str, Any]) -> tuple[Route, dict[str, str]]:
         method, parts = event["requestContext"]["http"]["method"], _path_of(event).split("/")
