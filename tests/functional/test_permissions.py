@@ -1091,11 +1091,10 @@ def _actions(service: str, api: str, params: dict[str, Any]) -> Calls:
             return {(f"kms:{api}", "AddressKey")}
         case "secretsmanager", _:
             name = params["SecretId"]
-            of_parameter = {secret: parameter for parameter, secret in SIGNS.items()}
-            assert name.startswith(("brandday/", "brandday-gate/")) or name in ("MarkSecret", "PassSecret")
-            return {
-                (f"secretsmanager:{api}", of_parameter.get(name, SECRETS if name.startswith("brandday/") else name))
+            known = {secret: parameter for parameter, secret in SIGNS.items()} | {
+                own: own for own in ("MarkSecret", "PassSecret")
             }
+            return {(f"secretsmanager:{api}", SECRETS if name.startswith("brandday/") else known[name])}
         case "sesv2", _:
             return {(f"ses:{api}", SENDER)}
         case _:
